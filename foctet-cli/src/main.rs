@@ -1,0 +1,3 @@
+//! The `foctet` program.
+
+fn main() {}
