@@ -1,0 +1,89 @@
+//! Who to reach, and where to try.
+
+use std::net::SocketAddr;
+
+use crate::node_id::NodeId;
+use crate::transport_addr::TransportAddr;
+
+/// Addresses in one [`NodeAddr`] at most: every one costs its reader a dial, and a machine with more interfaces than
+/// this is better named by its best ones.
+pub const MAX_ADDRS: usize = 32;
+
+/// A node and the places where it may answer, best first.
+///
+/// It says who to reach and is only a hint about where: whatever answers must still prove to be the node.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NodeAddr {
+    id: NodeId,
+    addrs: Vec<TransportAddr>,
+}
+
+impl NodeAddr {
+    /// The node `id`, with no address yet.
+    pub fn new(id: NodeId) -> Self {
+        Self { id, addrs: Vec::new() }
+    }
+
+    /// Adds one place to try, after those that are there already.
+    ///
+    /// It is taken in its canonical form ([`TransportAddr::to_canonical`]). One that is there already is not added
+    /// again, and beyond [`MAX_ADDRS`] no more are: as the best come first, the least useful are what is lost.
+    #[must_use]
+    pub fn with_addr(mut self, addr: TransportAddr) -> Self {
+        let addr = addr.to_canonical();
+        if self.addrs.len() < MAX_ADDRS && !self.addrs.contains(&addr) {
+            self.addrs.push(addr);
+        }
+        self
+    }
+
+    /// Adds several places, as [`with_addr`](Self::with_addr) adds one.
+    #[must_use]
+    pub fn with_addrs(self, addrs: impl IntoIterator<Item = TransportAddr>) -> Self {
+        addrs.into_iter().fold(self, Self::with_addr)
+    }
+
+    /// The node.
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The places to try, best first: in the order in which they were added.
+    pub fn addrs(&self) -> impl ExactSizeIterator<Item = TransportAddr> + DoubleEndedIterator + '_ {
+        self.addrs.iter().copied()
+    }
+
+    /// The UDP addresses among [`addrs`](Self::addrs), in the same order.
+    pub fn udp(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addrs.iter().filter_map(|addr| match addr {
+            TransportAddr::Udp(addr) => Some(*addr),
+            TransportAddr::Tcp(_) => None,
+        })
+    }
+
+    /// The TCP addresses among [`addrs`](Self::addrs), in the same order.
+    pub fn tcp(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addrs.iter().filter_map(|addr| match addr {
+            TransportAddr::Tcp(addr) => Some(*addr),
+            TransportAddr::Udp(_) => None,
+        })
+    }
+
+    /// The same node without the places that `keep` says no to.
+    #[must_use]
+    pub fn retaining(mut self, keep: impl FnMut(&TransportAddr) -> bool) -> Self {
+        self.addrs.retain(keep);
+        self
+    }
+
+    /// Whether there is no place to try.
+    pub fn is_empty(&self) -> bool {
+        self.addrs.is_empty()
+    }
+}
+
+impl From<NodeId> for NodeAddr {
+    fn from(id: NodeId) -> Self {
+        Self::new(id)
+    }
+}
