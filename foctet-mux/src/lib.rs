@@ -1,1 +1,29 @@
-//! foctet-mux.
+//! QMux version 1 (draft-ietf-quic-qmux-02): QUIC's streams and datagrams over any reliable byte stream.
+#![forbid(unsafe_code)]
+
+mod config;
+pub use config::{Config, MAX_MAX_RECORD_SIZE, MAX_STREAMS, MAX_WINDOW, MIN_MAX_RECORD_SIZE};
+
+mod driver;
+pub use driver::{Connection, RecvStream, SendStream};
+
+mod error;
+pub use error::{
+    ClosedStream, CodeTooLarge, ConnectionError, ReadError, ReadExactError, ReadToEndError, ResetError,
+    SendDatagramError, StoppedError, TransportErrorCode, WriteError,
+};
+
+mod stats;
+pub use stats::Stats;
+
+mod stream_id;
+pub use stream_id::{Dir, Role, StreamId};
+
+mod varint;
+pub use varint::MAX_VARINT;
+
+/// How many written but unsent bytes a stream may always hold, however full the connection's buffer is: one record.
+pub const MIN_SEND_BUFFER: u64 = 16_384;
+
+/// How long the end of a connection may take: handing over the CONNECTION_CLOSE, and waiting for the peer's end.
+pub const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);

@@ -1,0 +1,9 @@
+//! The tokio driver: moves bytes between a carrier and the state machine and wakes those who wait.
+
+mod connection;
+mod recv_stream;
+mod send_stream;
+
+pub use connection::Connection;
+pub use recv_stream::RecvStream;
+pub use send_stream::SendStream;
