@@ -84,7 +84,7 @@ pub enum IdentityError {
 }
 
 impl IdentityError {
-    pub(super) fn unmakeable(cause: impl ToString) -> Self {
-        Self::Unmakeable(cause.to_string().into())
+    pub(super) fn unmakeable(cause: impl Into<Box<dyn std::error::Error>>) -> Self {
+        Self::Unmakeable(cause.into().to_string().into())
     }
 }

@@ -211,3 +211,6 @@ fn parse(text: &[u8], path: &Path) -> Result<SecretKey, KeyFileError> {
     let bytes = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| malformed())?);
     Ok(SecretKey::from_bytes(*bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The certificate profile: what a certificate must be to name a node.
 
 use der::oid::AssociatedOid;
-use der::{Decode, Encode};
+use der::{Decode, Encode, Tagged};
 use foctet_core::NodeId;
 use x509_cert::certificate::{Certificate, TbsCertificate, Version};
 use x509_cert::ext::Extension;
@@ -16,7 +16,7 @@ use super::error::IdentityError;
 pub const MAX_CERTIFICATE_SIZE: usize = 2048;
 
 /// id-Ed25519, RFC 8410 section 3: the algorithm of keys and of signatures.
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// A certificate that meets the profile in everything but its signature.
 pub(super) struct NodeCertificate {
@@ -39,7 +39,7 @@ impl NodeCertificate {
 }
 
 /// Reads a certificate and holds it against the profile, all but the signature. The dates must be
-/// well-formed, and are ignored: an identity is a key, not a lease.
+/// well-formed, from 1970 to 9999, and are ignored: an identity is a key, not a lease.
 pub(super) fn read(bytes: &[u8]) -> Result<NodeCertificate, IdentityError> {
     if bytes.len() > MAX_CERTIFICATE_SIZE {
         return Err(IdentityError::TooLarge { size: bytes.len() });
@@ -48,6 +48,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<NodeCertificate, IdentityError> {
     let tbs = certificate.tbs_certificate();
     // What does not come out as it went in was not DER, however lenient the reader is.
     if certificate.to_der().ok().as_deref() != Some(bytes) {
+        return Err(IdentityError::NotDer);
+    }
+    if !is_canonical(tbs) {
         return Err(IdentityError::NotDer);
     }
     let signed = tbs.to_der().map_err(|_| IdentityError::NotDer)?;
@@ -74,9 +77,28 @@ pub(super) fn read(bytes: &[u8]) -> Result<NodeCertificate, IdentityError> {
     Ok(NodeCertificate { id, signed, signature })
 }
 
+/// Where the reader keeps bytes as they came, so that they come out the same whatever they are: object
+/// identifiers, and the values of a name's attributes.
+fn is_canonical(tbs: &TbsCertificate) -> bool {
+    let extensions = tbs.extensions().map(Vec::as_slice).unwrap_or_default();
+    let mut attributes = tbs.issuer().iter().chain(tbs.subject().iter());
+    extensions.iter().all(|extension| is_minimal(extension.extn_id))
+        && attributes.all(|attribute| is_minimal(attribute.oid) && !attribute.value.tag().is_constructed())
+}
+
+/// Whether no arc starts with a zero digit, ITU-T X.690 section 8.19.2.
+fn is_minimal(oid: ObjectIdentifier) -> bool {
+    let mut within = false;
+    oid.as_bytes().iter().all(|byte| {
+        let padded = !within && *byte == 0x80;
+        within = byte & 0x80 != 0;
+        !padded
+    })
+}
+
 /// RFC 8410, section 3: the parameters are absent.
 fn is_ed25519(algorithm: &AlgorithmIdentifierOwned) -> bool {
-    algorithm.oid == ED25519 && algorithm.parameters.is_none()
+    algorithm.oid == ID_ED25519 && algorithm.parameters.is_none()
 }
 
 fn subject_key(tbs: &TbsCertificate) -> Result<NodeId, IdentityError> {
@@ -109,11 +131,7 @@ fn check_extensions(tbs: &TbsCertificate, id: NodeId) -> Result<(), IdentityErro
             BasicConstraints::OID => {
                 strict::<BasicConstraints>(extension)?;
             }
-            KeyUsage::OID => {
-                if !strict::<KeyUsage>(extension)?.digital_signature() {
-                    return Err(IdentityError::KeyUsage);
-                }
-            }
+            KeyUsage::OID => check_key_usage(extension)?,
             _ if extension.critical => return Err(IdentityError::UnknownCriticalExtension),
             _ => {}
         }
@@ -131,9 +149,16 @@ fn check_name(extension: &Extension, id: NodeId) -> Result<(), IdentityError> {
     }
 }
 
+fn check_key_usage(extension: &Extension) -> Result<(), IdentityError> {
+    if strict::<KeyUsage>(extension)?.digital_signature() { Ok(()) } else { Err(IdentityError::KeyUsage) }
+}
+
 /// An extension's content, which must be DER to the letter as well.
 fn strict<T: for<'a> Decode<'a> + Encode>(extension: &Extension) -> Result<T, IdentityError> {
     let bytes = extension.extn_value.as_bytes();
     let value = T::from_der(bytes).map_err(|_| IdentityError::NotDer)?;
     if value.to_der().ok().as_deref() == Some(bytes) { Ok(value) } else { Err(IdentityError::NotDer) }
 }
+
+#[cfg(test)]
+mod tests;

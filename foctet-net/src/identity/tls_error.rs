@@ -148,3 +148,6 @@ impl Rejection {
         Some(Self::from_alert(alert))
     }
 }
+
+#[cfg(test)]
+mod tests;

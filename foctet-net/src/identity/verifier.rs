@@ -45,13 +45,14 @@ impl PeerVerifier {
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
-        proof: &DigitallySignedStruct,
+        scheme: SignatureScheme,
+        signature: &[u8],
     ) -> Result<(), IdentityError> {
-        if proof.scheme != SignatureScheme::ED25519 {
+        if scheme != SignatureScheme::ED25519 {
             return Err(IdentityError::SignatureScheme);
         }
         let id = profile::read(certificate)?.id();
-        let signature = proof.signature().try_into().map_err(|_| IdentityError::CertificateVerify)?;
+        let signature = signature.try_into().map_err(|_| IdentityError::CertificateVerify)?;
         id.verify(message, signature).map_err(|_| IdentityError::CertificateVerify)?;
         self.judge_policy(id)
     }
@@ -125,7 +126,7 @@ impl ServerCertVerifier for PeerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.judge_possession(message, cert, dss).map_err(refusal)?;
+        self.judge_possession(message, cert, dss.scheme, dss.signature()).map_err(refusal)?;
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -171,3 +172,6 @@ impl ClientCertVerifier for PeerVerifier {
         ServerCertVerifier::supported_verify_schemes(self)
     }
 }
+
+#[cfg(test)]
+mod tests;
