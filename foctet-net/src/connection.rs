@@ -1,0 +1,248 @@
+//! A connection to a peer, whatever carries it.
+
+mod carrier;
+mod finishing;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use foctet_core::NodeId;
+
+pub(crate) use carrier::Carrier;
+pub(crate) use finishing::Finishing;
+
+use crate::error::{ConnectionError, SendDatagramError};
+use crate::path::{ConnectionStats, PathEvent, PathEvents, PathInfo, Transport};
+use crate::stream::{RecvStream, SendStream};
+
+/// The largest code of a close, a reset or a stop: 2^62-1, the largest integer that QUIC can write
+/// (RFC 9000, section 16). Larger ones are sent as this one.
+pub const MAX_CODE: u64 = (1 << 62) - 1;
+
+/// A connection to an authenticated peer.
+///
+/// Cloning gives another handle to the same connection. When the last handle and the last of its streams
+/// are dropped, the connection is closed at once with code 0; data that was not yet delivered may be lost.
+/// To end well, finish the streams, await [`SendStream::delivered`] where it matters, then
+/// [`close`](Self::close).
+///
+/// The two transports behave alike in everything that is documented here.
+#[derive(Clone)]
+pub struct Connection {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) carrier: Carrier,
+    pub(crate) remote_id: NodeId,
+    pub(crate) alpn: Box<[u8]>,
+    /// What was finished and is not yet delivered; what `Endpoint::close` waits for.
+    pub(crate) finishing: Finishing,
+}
+
+impl Connection {
+    pub(crate) fn new(carrier: Carrier, remote_id: NodeId, alpn: &[u8]) -> Self {
+        let inner = Inner { carrier, remote_id, alpn: alpn.into(), finishing: Finishing::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The peer's identity, verified by its signature.
+    pub fn remote_id(&self) -> NodeId {
+        self.inner.remote_id
+    }
+
+    /// The application protocol agreed on, as the application named it.
+    pub fn alpn(&self) -> &[u8] {
+        &self.inner.alpn
+    }
+
+    /// What the connection travels over.
+    pub fn transport(&self) -> Transport {
+        self.inner.carrier.transport()
+    }
+
+    /// The peer's address on the path in use.
+    pub fn remote_address(&self) -> SocketAddr {
+        self.inner.carrier.remote_address()
+    }
+
+    /// The smoothed round-trip time of the path in use; zero until it was measured.
+    pub fn rtt(&self) -> Duration {
+        self.inner.carrier.rtt()
+    }
+
+    /// The paths that the connection has now.
+    pub fn paths(&self) -> Vec<PathInfo> {
+        self.inner.carrier.paths()
+    }
+
+    /// What happens to the paths from now on.
+    pub fn path_events(&self) -> PathEvents {
+        PathEvents::new(self)
+    }
+
+    /// Counters since the connection came up.
+    pub fn stats(&self) -> ConnectionStats {
+        self.inner.carrier.stats()
+    }
+
+    /// Opens a stream in both directions.
+    ///
+    /// Waits while the peer's limit on open streams is reached. The peer learns of the stream from the first
+    /// thing that is sent on it: whoever opens must write (or finish, or reset) first.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`] once the connection is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it has opened nothing.
+    pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
+        let (send, recv) = self.inner.carrier.open_bi().await?;
+        Ok((SendStream::new(send, self.clone()), RecvStream::new(recv, self.clone())))
+    }
+
+    /// Opens a stream towards the peer. As [`open_bi`](Self::open_bi).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`] once the connection is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it has opened nothing.
+    pub async fn open_uni(&self) -> Result<SendStream, ConnectionError> {
+        Ok(SendStream::new(self.inner.carrier.open_uni().await?, self.clone()))
+    }
+
+    /// The next stream in both directions that the peer opened, in the order in which it opened them.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`] once the connection is over and every stream that had arrived was handed out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it has taken nothing.
+    pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
+        let (send, recv) = self.inner.carrier.accept_bi().await?;
+        Ok((SendStream::new(send, self.clone()), RecvStream::new(recv, self.clone())))
+    }
+
+    /// The next stream towards us that the peer opened, in the order in which it opened them.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`] once the connection is over and every stream that had arrived was handed out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it has taken nothing.
+    pub async fn accept_uni(&self) -> Result<RecvStream, ConnectionError> {
+        Ok(RecvStream::new(self.inner.carrier.accept_uni().await?, self.clone()))
+    }
+
+    /// Sends one datagram (RFC 9221).
+    ///
+    /// Datagrams may be lost, and over QUIC reordered. When the queue is full the oldest is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`SendDatagramError::TooLarge`] above [`max_datagram_size`](Self::max_datagram_size).
+    pub fn send_datagram(&self, data: Bytes) -> Result<(), SendDatagramError> {
+        self.inner.carrier.send_datagram(data)
+    }
+
+    /// The next datagram from the peer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`] once the connection is over and every datagram that had arrived was handed out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it has taken nothing.
+    pub async fn read_datagram(&self) -> Result<Bytes, ConnectionError> {
+        self.inner.carrier.read_datagram().await
+    }
+
+    /// The largest datagram that can be sent now, in bytes; `None` where the peer takes none. Over QUIC it
+    /// follows what the path can carry.
+    pub fn max_datagram_size(&self) -> Option<usize> {
+        self.inner.carrier.max_datagram_size()
+    }
+
+    /// Closes the connection now.
+    ///
+    /// Whatever waits on it ends with [`ConnectionError::LocallyClosed`], and the peer gets
+    /// [`ConnectionError::ApplicationClosed`] with this code and reason. Data that was not yet delivered may
+    /// be lost: finish the streams and await [`SendStream::delivered`] first where it matters. Codes above
+    /// [`MAX_CODE`] are sent as that; a reason over about a thousand bytes may be cut short.
+    pub fn close(&self, code: u64, reason: &[u8]) {
+        self.inner.carrier.close(code.min(MAX_CODE), reason);
+    }
+
+    /// Waits until the connection is over, and says why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn closed(&self) -> ConnectionError {
+        self.inner.carrier.closed().await
+    }
+
+    /// Why the connection is over; `None` while it is not.
+    pub fn close_reason(&self) -> Option<ConnectionError> {
+        self.inner.carrier.close_reason()
+    }
+
+    /// Waits until what was written to finished streams is delivered, or can no longer be.
+    pub(crate) async fn delivered(&self) {
+        self.inner.finishing.delivered().await;
+        self.inner.carrier.delivered().await;
+    }
+
+    /// Waits until a connection that is over has told the peer.
+    pub(crate) async fn drained(&self) {
+        self.inner.carrier.drained().await;
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakConnection {
+        WeakConnection { inner: Arc::downgrade(&self.inner) }
+    }
+
+    pub(crate) fn path_event(&self, event: &noq::PathEvent) -> Option<PathEvent> {
+        self.inner.carrier.path_event(event)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("remote_id", &self.inner.remote_id)
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handle that does not keep its connection alive.
+#[derive(Clone)]
+pub(crate) struct WeakConnection {
+    inner: Weak<Inner>,
+}
+
+impl WeakConnection {
+    pub(crate) fn upgrade(&self) -> Option<Connection> {
+        Some(Connection { inner: self.inner.upgrade()? })
+    }
+}
+
+impl fmt::Debug for WeakConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakConnection")
+    }
+}

@@ -1,0 +1,198 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::sleep;
+
+use crate::error::{ConnectionError, SendDatagramError};
+use crate::path::{ConnectionStats, PathEvent, PathInfo, PathKind, Transport};
+use crate::quic;
+use crate::stream::{RecvCarrier, SendCarrier};
+
+/// How often to look whether a closing connection has sent all that it had.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// What carries a connection. The set is closed, so an enum.
+pub(crate) enum Carrier {
+    Quic(noq::Connection),
+    Tcp { mux: foctet_mux::Connection, remote: SocketAddr },
+}
+
+impl Carrier {
+    pub(crate) fn transport(&self) -> Transport {
+        match self {
+            Self::Quic(_) => Transport::Quic,
+            Self::Tcp { .. } => Transport::Tcp,
+        }
+    }
+
+    pub(crate) fn remote_address(&self) -> SocketAddr {
+        match self {
+            Self::Quic(connection) => quic::remote_address(connection),
+            Self::Tcp { remote, .. } => *remote,
+        }
+    }
+
+    pub(crate) fn rtt(&self) -> Duration {
+        match self {
+            Self::Quic(connection) => quic::rtt(connection),
+            Self::Tcp { mux, .. } => mux.rtt().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn paths(&self) -> Vec<PathInfo> {
+        match self {
+            Self::Quic(connection) => quic::paths(connection),
+            Self::Tcp { .. } => vec![PathInfo {
+                kind: PathKind::Direct,
+                transport: Transport::Tcp,
+                remote: self.remote_address(),
+                rtt: self.rtt(),
+                in_use: true,
+            }],
+        }
+    }
+
+    pub(crate) fn path_events(&self) -> Option<noq::PathEvents> {
+        match self {
+            Self::Quic(connection) => Some(connection.path_events()),
+            Self::Tcp { .. } => None,
+        }
+    }
+
+    pub(crate) fn path_event(&self, event: &noq::PathEvent) -> Option<PathEvent> {
+        match self {
+            Self::Quic(connection) => quic::path_event(connection, event),
+            Self::Tcp { .. } => None,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> ConnectionStats {
+        match self {
+            Self::Quic(connection) => {
+                let stats = connection.stats();
+                ConnectionStats {
+                    bytes_sent: stats.udp_tx.bytes,
+                    bytes_received: stats.udp_rx.bytes,
+                    rtt: self.rtt(),
+                    packets_lost: stats.lost_packets,
+                }
+            }
+            Self::Tcp { mux, .. } => {
+                let stats = mux.stats();
+                ConnectionStats {
+                    bytes_sent: stats.bytes_sent,
+                    bytes_received: stats.bytes_received,
+                    rtt: self.rtt(),
+                    packets_lost: 0,
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn open_bi(&self) -> Result<(SendCarrier, RecvCarrier), ConnectionError> {
+        match self {
+            Self::Quic(connection) => {
+                let (send, recv) = connection.open_bi().await?;
+                Ok((SendCarrier::Quic(send), RecvCarrier::Quic(recv)))
+            }
+            Self::Tcp { mux, .. } => {
+                let (send, recv) = mux.open_bi().await?;
+                Ok((SendCarrier::Tcp(send), RecvCarrier::Tcp(recv)))
+            }
+        }
+    }
+
+    pub(crate) async fn open_uni(&self) -> Result<SendCarrier, ConnectionError> {
+        match self {
+            Self::Quic(connection) => Ok(SendCarrier::Quic(connection.open_uni().await?)),
+            Self::Tcp { mux, .. } => Ok(SendCarrier::Tcp(mux.open_uni().await?)),
+        }
+    }
+
+    pub(crate) async fn accept_bi(&self) -> Result<(SendCarrier, RecvCarrier), ConnectionError> {
+        match self {
+            Self::Quic(connection) => {
+                let (send, recv) = connection.accept_bi().await?;
+                Ok((SendCarrier::Quic(send), RecvCarrier::Quic(recv)))
+            }
+            Self::Tcp { mux, .. } => {
+                let (send, recv) = mux.accept_bi().await?;
+                Ok((SendCarrier::Tcp(send), RecvCarrier::Tcp(recv)))
+            }
+        }
+    }
+
+    pub(crate) async fn accept_uni(&self) -> Result<RecvCarrier, ConnectionError> {
+        match self {
+            Self::Quic(connection) => Ok(RecvCarrier::Quic(connection.accept_uni().await?)),
+            Self::Tcp { mux, .. } => Ok(RecvCarrier::Tcp(mux.accept_uni().await?)),
+        }
+    }
+
+    pub(crate) fn send_datagram(&self, data: Bytes) -> Result<(), SendDatagramError> {
+        match self {
+            Self::Quic(connection) => Ok(connection.send_datagram(data)?),
+            Self::Tcp { mux, .. } => Ok(mux.send_datagram(data)?),
+        }
+    }
+
+    pub(crate) async fn read_datagram(&self) -> Result<Bytes, ConnectionError> {
+        match self {
+            Self::Quic(connection) => Ok(connection.read_datagram().await?),
+            Self::Tcp { mux, .. } => Ok(mux.read_datagram().await?),
+        }
+    }
+
+    pub(crate) fn max_datagram_size(&self) -> Option<usize> {
+        match self {
+            Self::Quic(connection) => connection.max_datagram_size(),
+            Self::Tcp { mux, .. } => mux.max_datagram_size(),
+        }
+    }
+
+    pub(crate) fn close(&self, code: u64, reason: &[u8]) {
+        match self {
+            Self::Quic(connection) => {
+                connection.close(noq::VarInt::from_u64(code).unwrap_or(noq::VarInt::MAX), reason);
+            }
+            Self::Tcp { mux, .. } => {
+                // It refuses codes above 2^62-1, and the caller has seen to that.
+                mux.close(code, reason).ok();
+            }
+        }
+    }
+
+    pub(crate) async fn closed(&self) -> ConnectionError {
+        match self {
+            Self::Quic(connection) => connection.closed().await.into(),
+            Self::Tcp { mux, .. } => mux.closed().await.into(),
+        }
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<ConnectionError> {
+        match self {
+            Self::Quic(connection) => connection.close_reason().map(Into::into),
+            Self::Tcp { mux, .. } => mux.close_reason().map(Into::into),
+        }
+    }
+
+    /// Waits until what was written is delivered. Over QUIC the streams themselves tell; see `Finishing`.
+    pub(crate) async fn delivered(&self) {
+        let Self::Tcp { mux, .. } = self else { return };
+        while mux.close_reason().is_none() && mux.stats().bytes_unsent > 0 {
+            sleep(LOOK_AGAIN).await;
+        }
+        // A question may overtake what was queued with it, but not what was queued before the answer to another.
+        for _ in 0..2 {
+            mux.ping().await.ok();
+        }
+    }
+
+    /// Waits until the peer has been told that the connection is over. noq tells it for the whole endpoint.
+    pub(crate) async fn drained(&self) {
+        if let Self::Tcp { mux, .. } = self {
+            mux.drained().await;
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! A node's presence on the network.
+
+mod addresses;
+mod arrivals;
+mod bind;
+mod builder;
+mod close;
+mod connect;
+mod live;
+
+use std::fmt;
+use std::sync::Arc;
+
+use foctet_core::{NodeAddr, NodeId, TransportAddr};
+use tokio::sync::{Mutex, broadcast, mpsc, watch};
+use tokio::task::JoinSet;
+
+pub(crate) use arrivals::{Arrivals, Slot};
+pub use builder::Builder;
+pub use connect::ConnectOptions;
+pub(crate) use connect::{Contender, Dialling};
+pub(crate) use live::Live;
+
+use crate::connection::Connection;
+use crate::error::{ConnectError, HandshakeFailure};
+use crate::identity::Identity;
+use crate::path::Transports;
+use crate::quic::QuicDialler;
+
+/// This node's presence on the network: it dials other nodes and accepts their connections, over QUIC and over TCP,
+/// both on one port number.
+///
+/// Cloning gives another handle to the same endpoint. Dropping the last handle stops accepting; connections that are
+/// open live on. [`close`](Self::close) ends everything, and well.
+#[derive(Clone)]
+pub struct Endpoint {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    identity: Identity,
+    transports: Transports,
+    handshake_timeout: std::time::Duration,
+    local_addrs: Vec<TransportAddr>,
+    quic: Option<QuicDialler>,
+    mux: foctet_mux::Config,
+    addr: watch::Receiver<NodeAddr>,
+    accepted: Mutex<mpsc::Receiver<Connection>>,
+    failures: broadcast::Sender<HandshakeFailure>,
+    live: Arc<Live>,
+    closing: watch::Sender<bool>,
+    /// The listeners and the watch on the interfaces, which end with the endpoint.
+    tasks: std::sync::Mutex<JoinSet<()>>,
+}
+
+impl Endpoint {
+    /// Begins an endpoint.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// This node's identity.
+    pub fn id(&self) -> NodeId {
+        self.inner.identity.id()
+    }
+
+    /// What the endpoint is bound to, for each transport; wildcard addresses as such.
+    pub fn local_addrs(&self) -> Vec<TransportAddr> {
+        self.inner.local_addrs.clone()
+    }
+
+    /// Where this node can be reached as far as it knows, best first: the addresses of its interfaces, those of
+    /// containers and tunnels last, loopback only where there is nothing else.
+    pub fn addr(&self) -> NodeAddr {
+        self.inner.addr.borrow().clone()
+    }
+
+    /// [`addr`](Self::addr), and every change of it.
+    pub fn watch_addr(&self) -> watch::Receiver<NodeAddr> {
+        self.inner.addr.clone()
+    }
+
+    /// Connects to a node for an application protocol, over whichever transport is up first.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it leaves no connection.
+    pub async fn connect(&self, addr: impl Into<NodeAddr>, alpn: &[u8]) -> Result<Connection, ConnectError> {
+        self.connect_with(addr, alpn, ConnectOptions::default()).await
+    }
+
+    /// Connects to a node for an application protocol.
+    ///
+    /// Returns once the peer has proved its identity and accepted ours.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it leaves no connection.
+    pub async fn connect_with(
+        &self,
+        addr: impl Into<NodeAddr>,
+        alpn: &[u8],
+        options: ConnectOptions,
+    ) -> Result<Connection, ConnectError> {
+        connect::connect(&self.inner, addr.into(), alpn, options).await
+    }
+
+    /// The next connection that a peer made and chose; `None` once the endpoint is closed.
+    ///
+    /// Its dialler is authenticated, and was let in by [`Builder::authorize`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it has taken nothing.
+    pub async fn accept(&self) -> Option<Connection> {
+        let mut closing = self.inner.closing.subscribe();
+        tokio::select! {
+            biased;
+            // It fails only when the endpoint is gone, which `self` rules out.
+            _ = closing.wait_for(|closing| *closing) => None,
+            connection = async { self.inner.accepted.lock().await.recv().await } => connection,
+        }
+    }
+
+    /// Attempts to connect to this endpoint that failed, from now on. A slow reader loses the oldest.
+    pub fn handshake_failures(&self) -> broadcast::Receiver<HandshakeFailure> {
+        self.inner.failures.subscribe()
+    }
+
+    /// Closes the endpoint: accepts and dials nothing more, delivers what was written to finished streams, then closes
+    /// every connection (the peers get code 0 and the reason `endpoint closed`) and gives the ports back.
+    ///
+    /// Takes as long as the delivery, 3 s at most, and then a round trip, 1 s at most.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: called again, it goes on.
+    pub async fn close(&self) {
+        close::close(&self.inner).await;
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        *self.inner.closing.borrow()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(quic) = &self.quic {
+            // noq goes on as long as a connection does, and must not collect diallers that nobody accepts.
+            quic.endpoint.set_server_config(None);
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("id", &self.id())
+            .field("local_addrs", &self.inner.local_addrs)
+            .finish_non_exhaustive()
+    }
+}

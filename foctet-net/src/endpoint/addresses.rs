@@ -1,0 +1,223 @@
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use foctet_core::{NodeAddr, NodeId, TransportAddr};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::os::{InterfaceAddr, interface_addrs};
+
+/// How often the interfaces are looked at. A change is noticed late by this much at most; asking costs some 50 us.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Beginnings of the names of interfaces that lead to containers, virtual machines and tunnels: seldom of use to a
+/// peer, and often the same on both machines.
+const VIRTUAL: &[&str] = &[
+    "docker",
+    "br-",
+    "veth",
+    "virbr",
+    "vmnet",
+    "vboxnet",
+    "lxc",
+    "lxd",
+    "cni",
+    "flannel",
+    "cali",
+    "podman",
+    "kube",
+    "tun",
+    "tap",
+    "wg",
+    "utun",
+    "tailscale",
+    "zt",
+    "ppp",
+];
+
+/// What an endpoint is bound to, as far as others can dial it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listening {
+    pub(super) addr: SocketAddr,
+    pub(super) udp: bool,
+    pub(super) tcp: bool,
+}
+
+/// How useful an address is to a peer, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// From anywhere, unless a firewall says no.
+    Global,
+    /// From the same network.
+    Private,
+    /// From the same link, for want of anything better.
+    LinkLocal,
+    /// From containers and tunnels.
+    Virtual,
+    /// From this machine.
+    Loopback,
+}
+
+/// Where the endpoint can be dialled now.
+pub(super) fn current(id: NodeId, listening: &[Listening]) -> NodeAddr {
+    node_addr(id, listening, &interface_addrs())
+}
+
+/// Keeps the address up to date until nobody looks at it.
+pub(super) async fn watch(id: NodeId, listening: Vec<Listening>, addr: watch::Sender<NodeAddr>) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = addr.closed() => return,
+        }
+        let now = current(id, &listening);
+        addr.send_if_modified(|known| {
+            let changed = *known != now;
+            *known = now;
+            changed
+        });
+    }
+}
+
+fn node_addr(id: NodeId, listening: &[Listening], interfaces: &[InterfaceAddr]) -> NodeAddr {
+    let mut ranked: Vec<(Rank, bool, Listening)> = Vec::new();
+    for bound in listening {
+        if !bound.addr.ip().is_unspecified() {
+            let rank = rank("", bound.addr.ip()).unwrap_or(Rank::LinkLocal);
+            ranked.push((rank, bound.addr.is_ipv4(), *bound));
+            continue;
+        }
+        for interface in interfaces.iter().filter(|interface| interface.ip.is_ipv4() == bound.addr.is_ipv4())
+        {
+            if let Some(rank) = rank(&interface.name, interface.ip) {
+                let addr = SocketAddr::new(interface.ip, bound.addr.port());
+                ranked.push((rank, addr.is_ipv4(), Listening { addr, ..*bound }));
+            }
+        }
+    }
+    // IPv6 before IPv4 of the same rank (RFC 6724); else the system's order.
+    ranked.sort_by_key(|(rank, is_ipv4, _)| (*rank, *is_ipv4));
+    let explicit = |addr: &Listening| listening.iter().any(|bound| bound.addr == addr.addr);
+    if ranked.iter().any(|(rank, _, _)| *rank != Rank::Loopback) {
+        ranked.retain(|(rank, _, addr)| *rank != Rank::Loopback || explicit(addr));
+    }
+    NodeAddr::new(id).with_addrs(ranked.into_iter().flat_map(|(_, _, listening)| {
+        let udp = listening.udp.then_some(TransportAddr::udp(listening.addr));
+        let tcp = listening.tcp.then_some(TransportAddr::tcp(listening.addr));
+        udp.into_iter().chain(tcp)
+    }))
+}
+
+/// `None`: of no use to anybody.
+fn rank(interface: &str, ip: IpAddr) -> Option<Rank> {
+    if ip.is_unspecified() || ip.is_multicast() {
+        return None;
+    }
+    if ip.is_loopback() {
+        return Some(Rank::Loopback);
+    }
+    // A scope means nothing to a peer (RFC 4007).
+    if matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+        return None;
+    }
+    if VIRTUAL.iter().any(|prefix| interface.starts_with(prefix)) {
+        return Some(Rank::Virtual);
+    }
+    Some(match ip {
+        IpAddr::V4(v4) if v4.is_broadcast() => return None,
+        IpAddr::V4(v4) if v4.is_link_local() => Rank::LinkLocal,
+        IpAddr::V4(v4) if v4.is_private() || is_shared(v4) => Rank::Private,
+        IpAddr::V6(v6) if v6.is_unique_local() => Rank::Private,
+        _ => Rank::Global,
+    })
+}
+
+/// 100.64.0.0/10, between a provider's NAT and its customers (RFC 6598).
+fn is_shared(ip: std::net::Ipv4Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    first == 100 && second & 0xc0 == 64
+}
+
+#[cfg(test)]
+mod tests {
+    use foctet_core::SecretKey;
+
+    use super::*;
+
+    fn listening(addr: &str) -> Listening {
+        Listening { addr: addr.parse().unwrap(), udp: true, tcp: true }
+    }
+
+    fn of(bounds: &[&str], interfaces: &[(&str, &str)]) -> Vec<String> {
+        let bounds: Vec<_> = bounds.iter().map(|bound| listening(bound)).collect();
+        let interfaces: Vec<_> = interfaces
+            .iter()
+            .map(|(name, ip)| InterfaceAddr { name: (*name).into(), ip: ip.parse().unwrap() })
+            .collect();
+        let id = SecretKey::from_bytes([1; 32]).node_id();
+        let addr = node_addr(id, &bounds, &interfaces);
+        addr.udp()
+            .zip(addr.tcp())
+            .map(|(udp, tcp)| {
+                assert_eq!(udp, tcp, "one port for both");
+                udp.to_string()
+            })
+            .collect()
+    }
+
+    const BOTH: &[&str] = &["0.0.0.0:7", "[::]:7"];
+
+    #[test]
+    fn the_best_come_first_and_containers_and_tunnels_last() {
+        let interfaces = [
+            ("lo", "127.0.0.1"),
+            ("lo", "::1"),
+            ("docker0", "172.17.0.1"),
+            ("wg0", "10.9.0.1"),
+            ("eth0", "192.168.1.2"),
+            ("eth0", "203.0.113.4"),
+            ("eth0", "fe80::1"),
+            ("eth0", "2001:db8::2"),
+            ("eth0", "fd00::2"),
+            ("eth1", "169.254.3.4"),
+            ("eth1", "100.64.1.1"),
+        ];
+        assert_eq!(
+            of(BOTH, &interfaces),
+            [
+                "[2001:db8::2]:7",
+                "203.0.113.4:7",
+                "[fd00::2]:7",
+                "192.168.1.2:7",
+                "100.64.1.1:7",
+                "169.254.3.4:7",
+                "172.17.0.1:7",
+                "10.9.0.1:7",
+            ]
+        );
+    }
+
+    #[test]
+    fn loopback_is_named_only_where_there_is_nothing_else() {
+        assert_eq!(of(BOTH, &[("lo", "127.0.0.1"), ("lo", "::1")]), ["[::1]:7", "127.0.0.1:7"]);
+        assert_eq!(of(&["0.0.0.0:7"], &[("lo", "127.0.0.1"), ("lo", "::1")]), ["127.0.0.1:7"]);
+        assert_eq!(of(BOTH, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn an_explicit_address_is_named_whatever_it_is() {
+        let interfaces = [("eth0", "192.168.1.2")];
+        assert_eq!(of(&["127.0.0.1:7"], &interfaces), ["127.0.0.1:7"]);
+        assert_eq!(of(&["127.0.0.1:7", "192.168.1.2:8"], &interfaces), ["192.168.1.2:8", "127.0.0.1:7"]);
+    }
+
+    #[test]
+    fn no_address_is_for_multicast_or_one_link() {
+        assert_eq!(
+            of(BOTH, &[("e", "224.0.0.1"), ("e", "ff02::1"), ("e", "fe80::9"), ("e", "0.0.0.0")]),
+            [""; 0]
+        );
+    }
+}

@@ -1,0 +1,214 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foctet_core::{NodeId, SecretKey, TransportAddr};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, broadcast, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::addresses::{self, Listening};
+use super::bind::{Bound, bind};
+use super::{Arrivals, Endpoint, Inner, Live};
+use crate::alpn::{self, MAX_ALPN_LENGTH};
+use crate::error::{BindError, IoFailure};
+use crate::identity::{Authorize, Identity};
+use crate::limits;
+use crate::path::Transports;
+use crate::quic::{self, QuicConfig, QuicDialler, Receiver, Sockets};
+use crate::tcp::{self, TcpConfig};
+
+/// What an [`Endpoint`] will be.
+pub struct Builder {
+    secret_key: Option<SecretKey>,
+    alpns: Vec<Vec<u8>>,
+    binds: Vec<SocketAddr>,
+    transports: Transports,
+    authorize: Arc<Authorize>,
+    handshake_timeout: Duration,
+    max_idle_timeout: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            secret_key: None,
+            alpns: Vec::new(),
+            binds: Vec::new(),
+            transports: Transports::All,
+            authorize: Arc::new(|_| true),
+            handshake_timeout: limits::HANDSHAKE_TIMEOUT,
+            max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
+        }
+    }
+}
+
+impl Builder {
+    /// The node's key. By default a fresh one.
+    #[must_use]
+    pub fn secret_key(mut self, secret_key: SecretKey) -> Self {
+        self.secret_key = Some(secret_key);
+        self
+    }
+
+    /// The application protocols that are accepted, best first. By default none: the endpoint only dials.
+    #[must_use]
+    pub fn alpns<T: Into<Vec<u8>>>(mut self, alpns: impl IntoIterator<Item = T>) -> Self {
+        self.alpns = alpns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Binds this address, and every other one given so: UDP and TCP on one port, which the system chooses for port
+    /// 0. By default all IPv4 addresses and, where it can be had, all IPv6 addresses, on one port.
+    #[must_use]
+    pub fn bind(mut self, addr: SocketAddr) -> Self {
+        self.binds.push(addr);
+        self
+    }
+
+    /// Which transports the endpoint has. By default both.
+    #[must_use]
+    pub fn transports(mut self, transports: Transports) -> Self {
+        self.transports = transports;
+        self
+    }
+
+    /// Whom to accept connections from; by default everybody. Asked inside the handshake, once the dialler has proved
+    /// its identity: one that is refused gets an error from its `connect`. It must not block.
+    #[must_use]
+    pub fn authorize(mut self, authorize: impl Fn(NodeId) -> bool + Send + Sync + 'static) -> Self {
+        self.authorize = Arc::new(authorize);
+        self
+    }
+
+    /// How long a handshake may take, on either side. By default 10 s.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// After which silence a connection is over; the smaller one of both sides counts. By default 60 s. Healthy
+    /// connections are kept alive.
+    #[must_use]
+    pub fn max_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.max_idle_timeout = timeout;
+        self
+    }
+
+    /// Binds the sockets and begins to accept.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`].
+    pub async fn build(self) -> Result<Endpoint, BindError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(BindError::NoRuntime);
+        }
+        if self.binds.len() > limits::MAX_BINDS {
+            return Err(BindError::TooManyAddresses { max: limits::MAX_BINDS });
+        }
+        if let Some(bad) = self.alpns.iter().find(|alpn| !alpn::is_valid(alpn)) {
+            return Err(BindError::InvalidAlpn { length: bad.len(), max: MAX_ALPN_LENGTH });
+        }
+        let secret_key = match self.secret_key {
+            Some(secret_key) => secret_key,
+            None => fresh_key()?,
+        };
+        let identity = Identity::new(&secret_key)?;
+        let mut bound = bind(&self.binds, self.transports)?;
+
+        let (accepted_tx, accepted) = mpsc::channel(limits::MAX_ACCEPTED);
+        let (failures, _) = broadcast::channel(limits::MAX_FAILURES);
+        let live = Arc::new(Live::default());
+        let arrivals =
+            Arc::new(Arrivals::new(self.handshake_timeout, accepted_tx, failures.clone(), Arc::clone(&live)));
+        let mut tasks = JoinSet::new();
+
+        let quic = open_quic(&mut bound, self.max_idle_timeout)?;
+        let mux = tcp::mux_config(self.max_idle_timeout);
+        if self.alpns.is_empty() {
+            // Nobody can dial an endpoint without a protocol, so nobody shall wait in its kernel's queue.
+            bound.iter_mut().for_each(|bound| bound.tcp = None);
+        } else {
+            let over_tcp = self.alpns.iter().map(|alpn| alpn::over_tcp(alpn)).collect();
+            let tls = identity.server_config(over_tcp, Arc::clone(&self.authorize))?;
+            for bound in &mut bound {
+                if let Some(listener) = bound.tcp.take() {
+                    let addr = bound.addr;
+                    let listener =
+                        TcpListener::from_std(listener).map_err(|error| tcp_failed(addr, error))?;
+                    let config = TcpConfig { mux: mux.clone(), tls: Arc::clone(&tls) };
+                    tasks.spawn(tcp::listen(listener, config, Arc::clone(&arrivals)));
+                    bound.listens_tcp = true;
+                }
+            }
+            if let Some(quic) = &quic {
+                let tls = identity.server_config(self.alpns, self.authorize)?;
+                let server = quic.config.server(tls).map_err(|_| unfit())?;
+                quic.endpoint.set_server_config(Some(server));
+                tasks.spawn(quic::accept(quic.endpoint.clone(), Arc::clone(&arrivals)));
+            }
+        }
+
+        let listening: Vec<_> = bound.iter().map(Bound::listening).collect();
+        let (addr_tx, addr) = watch::channel(addresses::current(identity.id(), &listening));
+        tasks.spawn(addresses::watch(identity.id(), listening.clone(), addr_tx));
+        let local_addrs = local_addrs(&listening);
+        tracing::debug!(id = %identity.id().fmt_short(), ?local_addrs, "endpoint bound");
+        let inner = Inner {
+            identity,
+            transports: self.transports,
+            handshake_timeout: self.handshake_timeout,
+            local_addrs,
+            quic,
+            mux,
+            addr,
+            accepted: Mutex::new(accepted),
+            failures,
+            live,
+            closing: watch::Sender::new(false),
+            tasks: std::sync::Mutex::new(tasks),
+        };
+        Ok(Endpoint { inner: Arc::new(inner) })
+    }
+}
+
+fn fresh_key() -> Result<SecretKey, BindError> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|_| BindError::NoRandomness)?;
+    Ok(SecretKey::generate(random))
+}
+
+fn open_quic(bound: &mut [Bound], max_idle_timeout: Duration) -> Result<Option<QuicDialler>, BindError> {
+    let udp: Vec<_> = bound.iter_mut().filter_map(|bound| bound.udp.take()).collect();
+    let Some(first) = bound.first().filter(|_| !udp.is_empty()) else { return Ok(None) };
+    let failed = |error: io::Error| BindError::Udp { addr: first.addr, source: IoFailure::from(error) };
+    let sockets = Sockets::new(udp).map_err(failed)?;
+    let config = Arc::new(QuicConfig::new(max_idle_timeout));
+    let endpoint = noq::Endpoint::new_with_abstract_socket(
+        config.endpoint(),
+        None,
+        Box::new(Receiver::new(Arc::clone(&sockets))),
+        Arc::new(noq::TokioRuntime),
+    )
+    .map_err(failed)?;
+    Ok(Some(QuicDialler { endpoint, sockets, config }))
+}
+
+fn local_addrs(listening: &[Listening]) -> Vec<TransportAddr> {
+    let udp = listening.iter().filter(|bound| bound.udp).map(|bound| TransportAddr::udp(bound.addr));
+    let tcp = listening.iter().filter(|bound| bound.tcp).map(|bound| TransportAddr::tcp(bound.addr));
+    udp.chain(tcp).collect()
+}
+
+fn tcp_failed(addr: SocketAddr, error: io::Error) -> BindError {
+    BindError::Tcp { addr, source: IoFailure::from(error) }
+}
+
+fn unfit() -> BindError {
+    BindError::Identity(crate::identity::IdentityError::Unmakeable(
+        "the TLS configuration does not fit QUIC".into(),
+    ))
+}

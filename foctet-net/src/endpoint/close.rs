@@ -1,0 +1,58 @@
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::Inner;
+use crate::connection::Connection;
+
+/// How long the delivery of what was finished may take.
+const DELIVERY: Duration = Duration::from_secs(3);
+
+/// How long the peers' answers to our closing are waited for after that.
+const GOODBYES: Duration = Duration::from_secs(1);
+
+/// What the peers of connections that were still open are told.
+const CODE: u64 = 0;
+const REASON: &[u8] = b"endpoint closed";
+
+pub(super) async fn close(inner: &Inner) {
+    inner.closing.send_replace(true);
+    if let Some(quic) = &inner.quic {
+        quic.endpoint.set_server_config(None);
+    }
+    // The listeners, their handshakes and the watch on the interfaces.
+    inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+
+    let mut connections = inner.live.all();
+    let delivery = each(connections.clone(), |connection| async move { connection.delivered().await });
+    timeout(DELIVERY, delivery).await.ok();
+
+    // One may have come up meanwhile.
+    connections = inner.live.all();
+    for connection in &connections {
+        connection.close(CODE, REASON);
+    }
+    let goodbyes = async {
+        each(connections, |connection| async move { connection.drained().await }).await;
+        if let Some(quic) = &inner.quic {
+            quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
+            quic.endpoint.wait_all_draining().await;
+        }
+    };
+    timeout(GOODBYES, goodbyes).await.ok();
+    if let Some(quic) = &inner.quic {
+        quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
+        quic.sockets.release();
+    }
+}
+
+/// Does something for every connection at once.
+async fn each<F: Future<Output = ()> + Send + 'static>(
+    connections: Vec<Connection>,
+    what: impl Fn(Connection) -> F,
+) {
+    let mut tasks: JoinSet<()> = connections.into_iter().map(what).collect();
+    while tasks.join_next().await.is_some() {}
+}

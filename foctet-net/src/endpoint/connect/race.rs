@@ -1,0 +1,124 @@
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foctet_core::TransportAddr;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::Dialling;
+use crate::connection::Connection;
+use crate::endpoint::Inner;
+use crate::path::Prefer;
+use crate::{hello, quic, tcp};
+
+/// How long QUIC goes ahead of TCP. RFC 8305 (section 5) says 250 ms between addresses of one kind; here the later
+/// one costs only a socket and is two round trips slower anyway, so that 50 ms spare most TCP dials where the peer is
+/// near, and delay little where UDP is blocked.
+const QUIC_AHEAD: Duration = Duration::from_millis(50);
+
+/// How long TCP is waited for once QUIC is up, where throughput is wanted; and how many round trips, if that is
+/// longer: a TCP and a TLS handshake with its confirmation take three.
+const TCP_GRACE: Duration = Duration::from_millis(300);
+const TCP_GRACE_ROUND_TRIPS: u32 = 3;
+
+/// A connection that is up, in a race that is not over. Dropped before it is chosen, it tells the peer so.
+pub(crate) struct Contender {
+    connection: Connection,
+    chosen: bool,
+}
+
+impl Contender {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, chosen: false }
+    }
+
+    /// Ends the race: this is the connection.
+    pub(super) fn choose(mut self) -> Connection {
+        self.chosen = true;
+        self.connection.clone()
+    }
+
+    fn rtt(&self) -> Duration {
+        self.connection.rtt()
+    }
+}
+
+impl Drop for Contender {
+    fn drop(&mut self) {
+        if !self.chosen {
+            self.connection.close(hello::NOT_CHOSEN, b"");
+        }
+    }
+}
+
+/// Dials over both transports, and gives the one that wins; `None` once every address has failed.
+pub(super) async fn race(
+    inner: &Inner,
+    dialling: &Arc<Dialling>,
+    addrs: &[TransportAddr],
+    prefer: Prefer,
+) -> Option<Contender> {
+    let mut udp = Vec::new();
+    let mut tcp = Vec::new();
+    for addr in addrs {
+        match addr {
+            TransportAddr::Udp(addr) => udp.push(*addr),
+            TransportAddr::Tcp(addr) => tcp.push(*addr),
+            _ => {}
+        }
+    }
+    let quic = inner.quic.clone().filter(|_| !udp.is_empty());
+    // Where TCP is preferred it need not be spared.
+    let ahead = if quic.is_some() && prefer == Prefer::Latency { QUIC_AHEAD } else { Duration::ZERO };
+    let quic_failed = Notify::new();
+
+    let over_quic = async {
+        match quic {
+            Some(quic) => quic::dial(Arc::clone(dialling), quic, udp).await,
+            None => None,
+        }
+    };
+    let over_tcp = async {
+        if tcp.is_empty() {
+            return None;
+        }
+        tokio::select! {
+            () = sleep(ahead) => {}
+            () = quic_failed.notified() => {}
+        }
+        tcp::dial(Arc::clone(dialling), inner.mux.clone(), tcp).await
+    };
+    let (mut over_quic, mut over_tcp) = (pin!(over_quic), pin!(over_tcp));
+    let (mut quic_ended, mut tcp_ended) = (false, false);
+    let mut quic_up: Option<Contender> = None;
+    let mut grace = pin!(sleep(Duration::ZERO));
+    loop {
+        tokio::select! {
+            biased;
+            contender = &mut over_tcp, if !tcp_ended => {
+                tcp_ended = true;
+                if contender.is_some() {
+                    return contender;
+                }
+                if quic_up.is_some() || quic_ended {
+                    return quic_up;
+                }
+            }
+            contender = &mut over_quic, if !quic_ended => {
+                quic_ended = true;
+                match contender {
+                    Some(up) if prefer == Prefer::Throughput && !tcp_ended => {
+                        let wait = TCP_GRACE.max(up.rtt() * TCP_GRACE_ROUND_TRIPS);
+                        grace.set(sleep(wait));
+                        quic_up = Some(up);
+                    }
+                    Some(up) => return Some(up),
+                    None if tcp_ended => return None,
+                    None => quic_failed.notify_one(),
+                }
+            }
+            () = &mut grace, if quic_up.is_some() => return quic_up,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use noq::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+
+use crate::limits;
+
+/// Paths that a connection may have at once: a few interfaces, and the relays to come.
+pub(super) const MAX_PATHS: u32 = 8;
+
+/// Largest UDP payload that is taken, in bytes: what fits an Ethernet frame over IPv4. It also sizes the
+/// receive buffers, so more costs memory in every endpoint.
+const MAX_UDP_PAYLOAD: u16 = 1472;
+
+/// TLS handshake data that may wait for what precedes it, in bytes: the longest flight, ours with its certificate,
+/// has under 4 KiB.
+const CRYPTO_BUFFER: usize = 16 * 1024;
+
+/// Incoming connections that wait for our first answer. We take them from noq at once, so that more than a burst
+/// means overload.
+const MAX_INCOMING: usize = 1024;
+
+/// Bytes that may wait with one such connection: two Initial packets, doubled.
+const INCOMING_BUFFER: u64 = 8 * 1024;
+
+/// Bytes that may wait with all of them.
+const INCOMING_BUFFER_TOTAL: u64 = 4 * 1024 * 1024;
+
+/// What all QUIC connections of an endpoint have in common.
+pub(crate) struct QuicConfig {
+    transport: Arc<noq::TransportConfig>,
+}
+
+impl QuicConfig {
+    pub(crate) fn new(max_idle_timeout: Duration) -> Self {
+        let mut transport = noq::TransportConfig::default();
+        transport
+            .max_concurrent_bidi_streams(limits::MAX_STREAMS_BIDI.into())
+            .max_concurrent_uni_streams(limits::MAX_STREAMS_UNI.into())
+            .stream_receive_window(limits::STREAM_RECEIVE_WINDOW.into())
+            .receive_window(limits::RECEIVE_WINDOW.into())
+            .send_window(limits::SEND_WINDOW)
+            .datagram_receive_buffer_size(Some(limits::DATAGRAM_BUFFER))
+            .datagram_send_buffer_size(limits::DATAGRAM_BUFFER)
+            .crypto_buffer_size(CRYPTO_BUFFER)
+            // A longer timeout than QUIC can write means none.
+            .max_idle_timeout(noq::IdleTimeout::try_from(max_idle_timeout).ok())
+            .keep_alive_interval(Some(limits::keep_alive(max_idle_timeout)))
+            // The spin bit tells the path our round-trip times, and us nothing.
+            .allow_spin(false)
+            .max_concurrent_multipath_paths(MAX_PATHS)
+            // A dial's first flight goes to every candidate, and whichever answers first is the path.
+            .server_handshake_migration(true)
+            // Relays tell addresses, and nodes learn them there; not peers from each other.
+            .send_observed_address_reports(false)
+            .receive_observed_address_reports(false);
+        Self { transport: Arc::new(transport) }
+    }
+
+    pub(crate) fn endpoint(&self) -> noq::EndpointConfig {
+        let mut config = noq::EndpointConfig::default();
+        // It fails only outside 1200 to 65527.
+        config.max_udp_payload_size(MAX_UDP_PAYLOAD).ok();
+        config
+    }
+
+    pub(crate) fn server(&self, tls: Arc<rustls::ServerConfig>) -> Result<noq::ServerConfig, TlsUnfit> {
+        let tls = QuicServerConfig::try_from(tls).map_err(|_| TlsUnfit)?;
+        let mut config = noq::ServerConfig::with_crypto(Arc::new(tls));
+        config
+            .transport_config(Arc::clone(&self.transport))
+            .max_incoming(MAX_INCOMING)
+            .incoming_buffer_size(INCOMING_BUFFER)
+            .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL)
+            .migration(true);
+        Ok(config)
+    }
+
+    /// What one dial needs; its first packets go to connection id `initial`.
+    pub(crate) fn client(
+        &self,
+        tls: Arc<rustls::ClientConfig>,
+        initial: noq::ConnectionId,
+    ) -> Result<noq::ClientConfig, TlsUnfit> {
+        let tls = QuicClientConfig::try_from(tls).map_err(|_| TlsUnfit)?;
+        let mut config = noq::ClientConfig::new(Arc::new(tls));
+        config
+            .transport_config(Arc::clone(&self.transport))
+            .token_store(Arc::new(noq::NoneTokenStore))
+            .initial_dst_cid_provider(Arc::new(move || initial));
+        Ok(config)
+    }
+}
+
+/// The TLS configuration lacks what QUIC needs; ours never does.
+#[derive(Debug)]
+pub(crate) struct TlsUnfit;

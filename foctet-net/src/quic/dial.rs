@@ -1,0 +1,139 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use foctet_core::TransportAddr;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::accept::peer;
+use super::config::QuicConfig;
+use super::socket::Sockets;
+use crate::connection::{Carrier, Connection};
+use crate::endpoint::{Contender, Dialling};
+use crate::error::{AttemptError, IoFailure};
+use crate::identity::{self, IdentityError, TlsError};
+
+/// Length of the connection id that a dial's first packets go to, in bytes: the longest of QUIC version 1, so that
+/// nobody off the path can guess it.
+const INITIAL_ID_LENGTH: usize = 20;
+
+/// What a dial needs of an endpoint's QUIC side.
+#[derive(Clone)]
+pub(crate) struct QuicDialler {
+    pub(crate) endpoint: noq::Endpoint,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) config: Arc<QuicConfig>,
+}
+
+/// Dials a peer at all of its UDP addresses at once. What each gave goes to the dial's attempts.
+pub(crate) async fn dial(
+    dialling: Arc<Dialling>,
+    quic: QuicDialler,
+    candidates: Vec<SocketAddr>,
+) -> Option<Contender> {
+    let (candidates, unreached): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| quic.sockets.reaches(*candidate));
+    for candidate in unreached {
+        dialling.note(TransportAddr::udp(candidate), AttemptError::NoSocket);
+    }
+    let primary = *candidates.first()?;
+    let failure = match dial_together(&dialling, &quic, primary, candidates.clone()).await {
+        Ok(contender) => return Some(contender),
+        Err(failure) => failure,
+    };
+    // Somebody answered first and was the wrong one: another node at an address out of date, most often. The right one
+    // may still be at the others, and is found by asking each alone.
+    let answered = matches!(failure, AttemptError::Tls(_) | AttemptError::ConnectionLost(_));
+    if !answered || candidates.len() == 1 {
+        for candidate in candidates {
+            dialling.note_if_none(TransportAddr::udp(candidate), failure.clone());
+        }
+        return None;
+    }
+    let mut dials = JoinSet::new();
+    for candidate in candidates {
+        let (dialling, quic) = (Arc::clone(&dialling), quic.clone());
+        dials.spawn(async move {
+            match dial_together(&dialling, &quic, candidate, vec![candidate]).await {
+                Ok(contender) => Some(contender),
+                Err(failure) => {
+                    dialling.note_if_none(TransportAddr::udp(candidate), failure);
+                    None
+                }
+            }
+        });
+    }
+    while let Some(ended) = dials.join_next().await {
+        if let Ok(Some(contender)) = ended {
+            return Some(contender);
+        }
+    }
+    None
+}
+
+/// One handshake, whose first flight goes to every candidate.
+async fn dial_together(
+    dialling: &Dialling,
+    quic: &QuicDialler,
+    primary: SocketAddr,
+    candidates: Vec<SocketAddr>,
+) -> Result<Contender, AttemptError> {
+    let protocol = |words: &str| AttemptError::Tls(TlsError::Protocol(words.into()));
+    let mut id = [0; INITIAL_ID_LENGTH];
+    getrandom::fill(&mut id).map_err(|_| protocol("the operating system gave no randomness"))?;
+    let id = noq::ConnectionId::new(&id);
+    let tls = dialling.identity.client_config(dialling.expected, vec![dialling.alpn.to_vec()]);
+    let config =
+        quic.config.client(tls, id).map_err(|_| protocol("the TLS configuration does not fit QUIC"))?;
+    let registration = quic.sockets.fan_out().register(&id, candidates.clone());
+    let connecting = quic
+        .endpoint
+        .connect_with(config, primary, identity::SERVER_NAME)
+        .map_err(|error| protocol(&error.to_string()))?;
+
+    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, connecting));
+    let result = tokio::select! {
+        result = handshake => result.unwrap_or(Err(AttemptError::TimedOut)),
+        // Each has its own reason, noted below.
+        () = registration.all_failed() => Err(AttemptError::TimedOut),
+    };
+    if result.is_err() {
+        for candidate in candidates {
+            if let Some(failure) = registration.failure(candidate) {
+                dialling.note(TransportAddr::udp(candidate), AttemptError::Io(failure));
+            }
+        }
+    }
+    result
+}
+
+/// Waits until the peer has accepted us too (HANDSHAKE_DONE).
+async fn confirm(dialling: &Dialling, connecting: noq::Connecting) -> Result<Contender, AttemptError> {
+    let connection = connecting.await.map_err(|error| failed(&error))?;
+    let contender =
+        Contender::new(Connection::new(Carrier::Quic(connection.clone()), dialling.expected, &dialling.alpn));
+    connection.handshake_confirmed().await.map_err(|error| failed(&error))?;
+    let (alpn, got) = peer(&connection).map_err(AttemptError::Tls)?;
+    // The verifier has made sure already; whoever changes it finds this still in the way.
+    if got != dialling.expected {
+        let error = IdentityError::WrongIdentity { expected: dialling.expected, got };
+        return Err(AttemptError::Tls(TlsError::Identity(error)));
+    }
+    if *alpn != *dialling.alpn {
+        return Err(AttemptError::Tls(TlsError::NoAlpn));
+    }
+    Ok(contender)
+}
+
+fn failed(error: &noq::ConnectionError) -> AttemptError {
+    if let Some(tls) = TlsError::from_quic(error) {
+        return AttemptError::Tls(tls);
+    }
+    match error {
+        noq::ConnectionError::TimedOut => AttemptError::TimedOut,
+        noq::ConnectionError::Reset => {
+            AttemptError::Io(IoFailure::new(std::io::ErrorKind::ConnectionReset, "connection reset"))
+        }
+        other => AttemptError::ConnectionLost(other.clone().into()),
+    }
+}

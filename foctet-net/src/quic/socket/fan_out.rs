@@ -1,0 +1,164 @@
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use noq::ConnectionId;
+use tokio::sync::Notify;
+
+use crate::error::IoFailure;
+
+/// The dials whose first flight is under way.
+///
+/// A peer is dialled once, at one of its addresses; the Initial packets of that dial are copied to its other
+/// addresses, and whichever answers first becomes the path (`server_handshake_migration`). A dial is recognised by
+/// the destination connection id of its Initial packets, which we choose at random; from the first answer on noq
+/// uses an id of the peer's, and the copying ends by itself.
+#[derive(Default)]
+pub(crate) struct FanOut {
+    /// How many dials there are, so that established connections do not pay for looking.
+    active: AtomicUsize,
+    flights: Mutex<HashMap<Box<[u8]>, Arc<Flight>>>,
+}
+
+/// Where the first flight of one dial goes, and how that went.
+pub(crate) struct Flight {
+    candidates: Vec<SocketAddr>,
+    outcomes: Mutex<HashMap<SocketAddr, Option<IoFailure>>>,
+    /// Told when every candidate has been tried and the kernel refused each.
+    all_failed: Notify,
+}
+
+/// Ends the copying when dropped.
+pub(crate) struct Registration<'a> {
+    fan_out: &'a FanOut,
+    id: Box<[u8]>,
+    flight: Arc<Flight>,
+}
+
+impl FanOut {
+    /// Copies the Initial packets that go to connection id `id` to all of `candidates`, until the registration is
+    /// dropped.
+    pub(crate) fn register(&self, id: &ConnectionId, candidates: Vec<SocketAddr>) -> Registration<'_> {
+        let id: Box<[u8]> = Box::from(&**id);
+        let flight = Arc::new(Flight { candidates, outcomes: Mutex::default(), all_failed: Notify::new() });
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.insert(id.clone(), Arc::clone(&flight));
+        self.active.store(flights.len(), Ordering::Relaxed);
+        Registration { fan_out: self, id, flight }
+    }
+
+    /// The dial whose first flight these packets belong to, if any.
+    pub(super) fn flight_of(&self, packets: &[u8]) -> Option<Arc<Flight>> {
+        if self.active.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let id = initial_destination(packets)?;
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+}
+
+impl Flight {
+    /// The other candidates.
+    pub(super) fn copies(&self, primary: SocketAddr) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.candidates.iter().copied().filter(move |candidate| *candidate != primary)
+    }
+
+    /// Notes what the kernel said of a packet.
+    pub(super) fn note(&self, destination: SocketAddr, sent: io::Result<()>) {
+        let failure = match sent {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Some(IoFailure::from(error)),
+            _ => None,
+        };
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.insert(destination, failure);
+        let failed =
+            |candidate| outcomes.get(candidate).is_some_and(|outcome: &Option<IoFailure>| outcome.is_some());
+        if self.candidates.iter().all(failed) {
+            self.all_failed.notify_one();
+        }
+    }
+}
+
+impl Registration<'_> {
+    /// What the kernel said of the last packet to a candidate, if it was no good.
+    pub(crate) fn failure(&self, candidate: SocketAddr) -> Option<IoFailure> {
+        let outcomes = self.flight.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.get(&candidate).cloned().flatten()
+    }
+
+    /// Waits until the kernel has refused every candidate.
+    pub(crate) async fn all_failed(&self) {
+        self.flight.all_failed.notified().await;
+    }
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        let mut flights = self.fan_out.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.remove(&self.id);
+        self.fan_out.active.store(flights.len(), Ordering::Relaxed);
+    }
+}
+
+/// The destination connection id of an Initial packet of QUIC version 1 at the front of a datagram (RFC 9000,
+/// section 17.2.2).
+fn initial_destination(packet: &[u8]) -> Option<&[u8]> {
+    const LONG_HEADER: u8 = 0x80;
+    const TYPE: u8 = 0x30;
+    const VERSION_1: [u8; 4] = [0, 0, 0, 1];
+    let (first, rest) = packet.split_first()?;
+    let (version, rest) = rest.split_at_checked(4)?;
+    let (length, rest) = rest.split_first()?;
+    let is_initial = first & LONG_HEADER != 0 && first & TYPE == 0 && version == VERSION_1;
+    if is_initial { rest.get(..usize::from(*length)) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn initial(first: u8, id: &[u8]) -> Vec<u8> {
+        [&[first, 0, 0, 0, 1, id.len() as u8][..], id, &[0; 20]].concat()
+    }
+
+    #[test]
+    fn only_the_first_flight_of_a_registered_dial_is_copied() {
+        let fan_out = FanOut::default();
+        let id = ConnectionId::new(&[7; 20]);
+        let registration = fan_out.register(&id, vec![addr(1), addr(2), addr(3)]);
+        let flight =
+            fan_out.flight_of(&initial(0xc3, &[7; 20])).map(|flight| flight.copies(addr(2)).collect());
+        assert_eq!(flight, Some(vec![addr(1), addr(3)]));
+        // The fixed bit may be greased.
+        assert!(fan_out.flight_of(&initial(0x83, &[7; 20])).is_some());
+        assert!(fan_out.flight_of(&initial(0xc3, &[8; 20])).is_none(), "another dial");
+        assert!(fan_out.flight_of(&initial(0xe3, &[7; 20])).is_none(), "a Handshake packet");
+        assert!(fan_out.flight_of(&initial(0x43, &[7; 20])).is_none(), "a short header");
+        assert!(fan_out.flight_of(&[0xc3, 0, 0, 0, 1, 20, 7]).is_none(), "cut short");
+        drop(registration);
+        assert!(fan_out.flight_of(&initial(0xc3, &[7; 20])).is_none(), "a dial that is over");
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_the_kernel_refuses_everywhere_is_told_so() {
+        let fan_out = FanOut::default();
+        let id = ConnectionId::new(&[7; 20]);
+        let registration = fan_out.register(&id, vec![addr(1), addr(2)]);
+        let flight = fan_out.flight_of(&initial(0xc3, &[7; 20])).unwrap();
+        flight.note(addr(1), Err(io::ErrorKind::NetworkUnreachable.into()));
+        flight.note(addr(2), Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(
+            registration.failure(addr(1)).map(|failure| failure.kind()),
+            Some(io::ErrorKind::NetworkUnreachable)
+        );
+        assert_eq!(registration.failure(addr(2)), None);
+        flight.note(addr(2), Err(io::ErrorKind::HostUnreachable.into()));
+        registration.all_failed().await;
+    }
+}

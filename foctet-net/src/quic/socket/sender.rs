@@ -1,0 +1,110 @@
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use noq::UdpSender;
+use noq::udp::{Transmit, is_msg_size_err};
+
+use super::{Sockets, UdpSocket, from_noq};
+
+type Writable = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
+
+/// What one task of noq's sends through. Each has a waker of its own, so that tasks do not steal one another's.
+pub(super) struct Sender {
+    sockets: Arc<Sockets>,
+    /// The wait for room in a socket's send buffer, if there was none the last time.
+    waiting: Option<Writable>,
+}
+
+impl Sender {
+    pub(super) fn new(sockets: Arc<Sockets>) -> Self {
+        Self { sockets, waiting: None }
+    }
+}
+
+impl UdpSender for Sender {
+    fn poll_send(
+        mut self: Pin<&mut Self>,
+        transmit: &Transmit<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let outgoing = Transmit {
+            destination: from_noq(transmit.destination),
+            ecn: transmit.ecn,
+            contents: transmit.contents,
+            segment_size: transmit.segment_size,
+            src_ip: transmit.src_ip.map(|ip| ip.to_canonical()),
+        };
+        let flight = this.sockets.fan_out.flight_of(transmit.contents);
+        match this.sockets.route(outgoing.destination, outgoing.src_ip) {
+            Some(socket) => {
+                let sent = ready!(poll_socket(&socket, &mut this.waiting, &outgoing, cx));
+                if let Err(error) = &sent
+                    && !is_msg_size_err(error)
+                {
+                    tracing::debug!(%error, to = %outgoing.destination, "a UDP packet was not sent");
+                }
+                if let Some(flight) = &flight {
+                    flight.note(outgoing.destination, sent);
+                }
+            }
+            None => tracing::debug!(to = %outgoing.destination, "no UDP socket of this family"),
+        }
+        if let Some(flight) = flight {
+            for copy in flight.copies(outgoing.destination) {
+                if let Some(socket) = this.sockets.route(copy, None) {
+                    let transmit = Transmit {
+                        destination: copy,
+                        ecn: outgoing.ecn,
+                        contents: outgoing.contents,
+                        segment_size: outgoing.segment_size,
+                        src_ip: None,
+                    };
+                    // Never waits: a copy that finds no room is a packet lost, and is sent again in time.
+                    flight.note(copy, socket.try_send(&transmit));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn max_transmit_segments(&self) -> NonZeroUsize {
+        self.sockets.max_transmit_segments()
+    }
+}
+
+/// Sends, waiting for room. The result is what the kernel says of this packet, and no reason to stop.
+fn poll_socket(
+    socket: &Arc<UdpSocket>,
+    waiting: &mut Option<Writable>,
+    transmit: &Transmit<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    loop {
+        if let Some(writable) = waiting {
+            let writable = ready!(writable.as_mut().poll(cx));
+            *waiting = None;
+            if let Err(error) = writable {
+                return Poll::Ready(Err(error));
+            }
+        }
+        match socket.try_send(transmit) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let socket = Arc::clone(socket);
+                *waiting = Some(Box::pin(async move { socket.io.writable().await }));
+            }
+            sent => return Poll::Ready(sent),
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender")
+    }
+}

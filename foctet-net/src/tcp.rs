@@ -1,0 +1,11 @@
+//! The TCP transport: TLS 1.3, and QMux over it.
+
+mod config;
+mod convert;
+mod dial;
+mod goodbye;
+mod listener;
+
+pub(crate) use config::{TcpConfig, mux_config};
+pub(crate) use dial::dial;
+pub(crate) use listener::listen;

@@ -1,0 +1,132 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foctet_core::TransportAddr;
+use foctet_mux::Role;
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncBufReadExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::goodbye::goodbye;
+use crate::alpn;
+use crate::connection::{Carrier, Connection};
+use crate::endpoint::{Contender, Dialling};
+use crate::error::{AttemptError, IoFailure};
+use crate::identity::{self, IdentityError, TlsError};
+
+/// How long one address has for itself before the next is tried beside it: RFC 8305, section 5.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// Dials a peer's TCP addresses in their order, the next when one fails or is slow, and takes the first that comes up.
+/// What each gave goes to the dial's attempts.
+pub(crate) async fn dial(
+    dialling: Arc<Dialling>,
+    mux: foctet_mux::Config,
+    candidates: Vec<SocketAddr>,
+) -> Option<Contender> {
+    let mut candidates = candidates.into_iter();
+    let mut dials = JoinSet::new();
+    let mut next_at = Instant::now();
+    loop {
+        let waiting = candidates.len() > 0;
+        if !waiting && dials.is_empty() {
+            return None;
+        }
+        tokio::select! {
+            Some(ended) = dials.join_next() => match ended {
+                Ok(Some(contender)) => return Some(contender),
+                _ => next_at = Instant::now(),
+            },
+            () = sleep_until(next_at), if waiting => {
+                next_at = Instant::now() + STAGGER;
+                if let Some(candidate) = candidates.next() {
+                    dials.spawn(dial_one(Arc::clone(&dialling), mux.clone(), candidate));
+                }
+            }
+        }
+    }
+}
+
+async fn dial_one(
+    dialling: Arc<Dialling>,
+    mux: foctet_mux::Config,
+    candidate: SocketAddr,
+) -> Option<Contender> {
+    match timeout(dialling.handshake_timeout, handshake(&dialling, mux, candidate)).await {
+        Ok(Ok(contender)) => Some(contender),
+        Ok(Err(failure)) => {
+            dialling.note(TransportAddr::tcp(candidate), failure);
+            None
+        }
+        Err(_) => {
+            dialling.note(TransportAddr::tcp(candidate), AttemptError::TimedOut);
+            None
+        }
+    }
+}
+
+/// TCP, TLS and QMux, up to the peer's first frame. Before that frame the peer may still refuse us.
+async fn handshake(
+    dialling: &Dialling,
+    mux: foctet_mux::Config,
+    remote: SocketAddr,
+) -> Result<Contender, AttemptError> {
+    let stream = TcpStream::connect(remote).await.map_err(io_failed)?;
+    if let Err(error) = stream.set_nodelay(true) {
+        // The peer may be gone already; the handshake will tell.
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let tls = dialling.identity.client_config(dialling.expected, vec![alpn::over_tcp(&dialling.alpn)]);
+    let name = ServerName::try_from(identity::SERVER_NAME)
+        .map_err(|error| AttemptError::Tls(TlsError::Protocol(error.to_string().into())))?;
+    let mut stream = match TlsConnector::from(tls).connect(name, stream).into_fallible().await {
+        Ok(stream) => stream,
+        Err((error, stream)) => {
+            // So that our alert arrives; nobody here waits for that.
+            tokio::spawn(goodbye(stream));
+            return Err(failed(&error));
+        }
+    };
+    check(dialling, &stream)?;
+    // The peer judges us only now. Its first byte says that it has taken us; its alert, that it has not.
+    match stream.fill_buf().await.map(<[u8]>::is_empty) {
+        Ok(false) => {}
+        Ok(true) => return Err(io_failed(io::ErrorKind::UnexpectedEof.into())),
+        Err(error) => return Err(failed(&error)),
+    }
+    let mux = foctet_mux::Connection::new(stream, Role::Client, mux);
+    let carrier = Carrier::Tcp { mux: mux.clone(), remote };
+    let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
+    mux.established().await.map_err(|error| AttemptError::ConnectionLost(error.into()))?;
+    Ok(contender)
+}
+
+fn check(dialling: &Dialling, stream: &TlsStream<TcpStream>) -> Result<(), AttemptError> {
+    let (_, session) = stream.get_ref();
+    let agreed = identity::require_alpn(session.alpn_protocol()).map_err(AttemptError::Tls)?;
+    if alpn::from_tcp(agreed) != Some(&*dialling.alpn) {
+        return Err(AttemptError::Tls(TlsError::NoAlpn));
+    }
+    let got = identity::peer_node_id(session.peer_certificates().unwrap_or_default())
+        .map_err(|error| AttemptError::Tls(TlsError::Identity(error)))?;
+    // The verifier has made sure already; whoever changes it finds this still in the way.
+    if got != dialling.expected {
+        let error = IdentityError::WrongIdentity { expected: dialling.expected, got };
+        return Err(AttemptError::Tls(TlsError::Identity(error)));
+    }
+    Ok(())
+}
+
+fn failed(error: &io::Error) -> AttemptError {
+    TlsError::from_io(error).map_or_else(|| AttemptError::Io(IoFailure::from(error)), AttemptError::Tls)
+}
+
+fn io_failed(error: io::Error) -> AttemptError {
+    AttemptError::Io(IoFailure::from(error))
+}

@@ -1,0 +1,120 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foctet_mux::Role;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::config::TcpConfig;
+use super::goodbye::goodbye;
+use crate::alpn;
+use crate::connection::{Carrier, Connection};
+use crate::endpoint::{Arrivals, Slot};
+use crate::error::{HandshakeError, IoFailure};
+use crate::identity::{self, TlsError};
+use crate::os;
+use crate::path::Transport;
+
+/// How long to wait after an `accept` that failed for want of file descriptors or memory. Waiting connections stay
+/// in the kernel's queue meanwhile.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes connections until it is dropped.
+pub(crate) async fn listen(listener: TcpListener, config: TcpConfig, arrivals: Arc<Arrivals>) {
+    let mut handshakes = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => {
+                    // Over its limit a source gets a reset, which costs us nothing more.
+                    if let Some(slot) = arrivals.begin(Transport::Tcp, remote) {
+                        let config = config.clone();
+                        let arrivals = Arc::clone(&arrivals);
+                        handshakes.spawn(async move { take(stream, remote, slot, &config, &arrivals).await });
+                    }
+                }
+                Err(error) if os::concerns_one_connection(&error) => {
+                    tracing::debug!(%error, "an incoming TCP connection failed");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept TCP connections for now");
+                    sleep(PAUSE).await;
+                }
+            },
+            Some(_) = handshakes.join_next() => {}
+        }
+    }
+}
+
+async fn take(stream: TcpStream, remote: SocketAddr, slot: Slot, config: &TcpConfig, arrivals: &Arrivals) {
+    let handshaken = timeout(arrivals.handshake_timeout(), handshake(stream, remote, config));
+    match handshaken.await {
+        Ok(Ok(connection)) => arrivals.admit(connection, slot).await,
+        Ok(Err(Refusal { error, stream })) => {
+            arrivals.failed(Transport::Tcp, remote, error);
+            if let Some(stream) = stream {
+                // Its slot is taken until then: refused diallers count too.
+                goodbye(stream).await;
+            }
+        }
+        Err(_) => arrivals.failed(Transport::Tcp, remote, HandshakeError::TimedOut),
+    }
+}
+
+/// A handshake that failed, and what is left to end in good manners.
+struct Refusal {
+    error: HandshakeError,
+    stream: Option<TcpStream>,
+}
+
+async fn handshake(stream: TcpStream, remote: SocketAddr, config: &TcpConfig) -> Result<Connection, Refusal> {
+    if let Err(error) = stream.set_nodelay(true) {
+        // The dialler may be gone already; the handshake will tell.
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let stream = TlsAcceptor::from(Arc::clone(&config.tls))
+        .accept(stream)
+        .into_fallible()
+        .await
+        .map_err(|(error, stream)| Refusal { error: failed(&error), stream: Some(stream) })?;
+    let (alpn, id) = match check(&stream) {
+        Ok(checked) => checked,
+        Err(error) => {
+            let (stream, _) = stream.into_inner();
+            return Err(Refusal { error: HandshakeError::Tls(error), stream: Some(stream) });
+        }
+    };
+    // The dialler is verified: from here on we speak.
+    let mux = foctet_mux::Connection::new(stream, Role::Server, config.mux.clone());
+    mux.established()
+        .await
+        .map_err(|error| Refusal { error: HandshakeError::ConnectionLost(error.into()), stream: None })?;
+    Ok(Connection::new(Carrier::Tcp { mux, remote }, id, &alpn))
+}
+
+/// The application protocol and the dialler. rustls lets a dialler without application protocols through, so this
+/// looks again.
+fn check(stream: &TlsStream<TcpStream>) -> Result<(Box<[u8]>, foctet_core::NodeId), TlsError> {
+    let (_, session) = stream.get_ref();
+    let agreed = identity::require_alpn(session.alpn_protocol())?;
+    let alpn = alpn::from_tcp(agreed).ok_or(TlsError::NoAlpn)?;
+    let id = identity::peer_node_id(session.peer_certificates().unwrap_or_default())?;
+    Ok((alpn.into(), id))
+}
+
+fn failed(error: &std::io::Error) -> HandshakeError {
+    match TlsError::from_io(error) {
+        Some(tls) => HandshakeError::Tls(tls),
+        None => match error.kind() {
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::BrokenPipe => HandshakeError::Abandoned,
+            _ => HandshakeError::Io(IoFailure::from(error)),
+        },
+    }
+}
