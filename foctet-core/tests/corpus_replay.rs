@@ -1,0 +1,34 @@
+//! The corpora of the fuzz targets for this crate, run through the same code as the fuzzer runs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "shared with the fuzz targets")]
+
+#[path = "../../fuzz/bodies/node_id.rs"]
+mod node_id;
+#[path = "../../fuzz/bodies/replay.rs"]
+mod replay;
+#[path = "../../fuzz/bodies/ticket.rs"]
+mod ticket;
+#[path = "../../fuzz/bodies/ticket_body.rs"]
+mod ticket_body;
+#[path = "../../fuzz/bodies/transport_addr.rs"]
+mod transport_addr;
+
+#[test]
+fn node_id() {
+    replay::corpus("node_id", node_id::run);
+}
+
+#[test]
+fn transport_addr() {
+    replay::corpus("transport_addr", transport_addr::run);
+}
+
+#[test]
+fn ticket() {
+    replay::corpus("ticket", ticket::run);
+}
+
+#[test]
+fn ticket_body() {
+    replay::corpus("ticket_body", ticket_body::run);
+}
