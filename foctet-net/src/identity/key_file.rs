@@ -1,5 +1,6 @@
 mod os;
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,7 @@ impl KeyFile {
     }
 
     /// Writes `secret_key` to a new file at `path`, for its owner alone. A missing directory is made, for
-    /// its owner alone as well. The file appears whole or not at all, and it is durable.
+    /// its owner alone as well. The file appears whole or not at all where the file system has hard links, and it is durable.
     ///
     /// # Errors
     ///
@@ -60,13 +61,21 @@ impl KeyFile {
         };
         os::create_directory(directory)
             .map_err(|error| KeyFileError::io("make the directory", directory, &error))?;
-        let draft = Draft::write(directory, &render(secret_key))
+        let text = render(secret_key);
+        let draft = Draft::write(directory, &text)
             .map_err(|error| KeyFileError::io("write into", directory, &error))?;
         // A link never replaces what is there, and never follows it.
-        std::fs::hard_link(&draft.path, path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => KeyFileError::Exists { path: path.to_owned() },
-            _ => KeyFileError::io("create", path, &error),
-        })?;
+        match std::fs::hard_link(&draft.path, path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(KeyFileError::Exists { path: path.to_owned() });
+            }
+            // Some file systems have no links. Whoever reads in the next moment finds it malformed.
+            Err(_) => write_new(path, &text).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => KeyFileError::Exists { path: path.to_owned() },
+                _ => KeyFileError::io("create", path, &error),
+            })?,
+        }
         drop(draft);
         os::sync_directory(directory).map_err(|error| KeyFileError::io("sync", directory, &error))
     }
@@ -167,8 +176,7 @@ impl Draft {
             match os::create_new(&path) {
                 Ok(mut file) => {
                     let draft = Self { path };
-                    file.write_all(text)?;
-                    file.sync_all()?;
+                    fill(&mut file, text)?;
                     return Ok(draft);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < MAX_TRIES => tries += 1,
@@ -183,6 +191,19 @@ impl Drop for Draft {
         // What cannot be removed is a hidden file that only its owner reads.
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+fn fill(file: &mut File, text: &[u8]) -> io::Result<()> {
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+/// Writes a file of a name that is not taken; a failure leaves no file.
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = os::create_new(path)?;
+    fill(&mut file, text).inspect_err(|_| {
+        let _ = std::fs::remove_file(path);
+    })
 }
 
 fn render(secret_key: &SecretKey) -> Zeroizing<Vec<u8>> {

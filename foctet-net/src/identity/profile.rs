@@ -58,10 +58,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<NodeCertificate, IdentityError> {
     if tbs.version() != Version::V3 {
         return Err(IdentityError::Version);
     }
+    let id = subject_key(tbs)?;
     if !is_ed25519(tbs.signature()) || !is_ed25519(certificate.signature_algorithm()) {
         return Err(IdentityError::SignatureAlgorithm);
     }
-    let id = subject_key(tbs)?;
     let signature = certificate
         .signature()
         .as_bytes()

@@ -46,6 +46,16 @@ fn what_exists_is_never_replaced() {
 }
 
 #[test]
+fn without_links_a_new_file_is_written_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    write_new(&path, &render(&key())).unwrap();
+    assert_eq!(KeyFile::load(&path).unwrap().to_bytes(), key().to_bytes());
+    assert_eq!(write_new(&path, b"other").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    assert!(KeyFile::load(&path).is_ok());
+}
+
+#[test]
 fn load_or_create_makes_a_key_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("key");

@@ -5,7 +5,7 @@ use super::{MAX_CERTIFICATE_SIZE, read};
 use crate::identity::signer::NodeSigner;
 use crate::identity::{IdentityError, certificate};
 
-#[path = "../../../tests/support/forge.rs"]
+#[path = "../../../tests/handshakes/forge.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod forge;
 use forge::*;
