@@ -1,0 +1,319 @@
+//! Receiving what a ticket's sender offers.
+
+mod fault;
+mod input;
+mod pull;
+mod streamed;
+mod verifier;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use foctet_core::TicketSecret;
+use foctet_net::Connection;
+use tokio::io::AsyncWrite;
+
+pub(crate) use self::fault::Fault;
+use self::pull::Pull;
+pub(crate) use self::verifier::Sink;
+use crate::content_root::ContentRoot;
+use crate::control::{Control, FRAME_TIMEOUT, LAST_WORD_TIMEOUT, LinkError};
+use crate::destination::{Destination, SaveOptions, Survey};
+use crate::error::{ProtocolError, ReceiveError};
+use crate::event::{Event, Summary};
+use crate::manifest::{EntryDecoder, MAX_ENTRIES, Manifest, ManifestBuilder, ManifestError};
+use crate::selection::Selection;
+use crate::sender::DEFAULT_STALL_TIMEOUT;
+use crate::wire::{Failure, FailureCode, Frame};
+
+/// An offer that has arrived and been checked, and waits for this side's consent. Nothing has been written.
+pub struct Incoming {
+    connection: Connection,
+    control: Control,
+    manifest: Arc<Manifest>,
+    stall_timeout: Duration,
+}
+
+impl Incoming {
+    /// Shows the sender the ticket's secret and fetches its manifest. Every rule of [`Rule`](crate::Rule) has been
+    /// checked when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]: most likely `WrongSecret`, `Unsafe`, `Manifest` or `ConnectionLost`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the transfer up; the sender takes it as stopped.
+    pub async fn fetch(connection: &Connection, secret: &TicketSecret) -> Result<Self, ReceiveError> {
+        let (send, recv) = connection.open_bi().await?;
+        let mut control = Control::new(send, recv);
+        match fetch_manifest(&mut control, secret).await {
+            Ok(manifest) => Ok(Self {
+                connection: connection.clone(),
+                control,
+                manifest: Arc::new(manifest),
+                stall_timeout: DEFAULT_STALL_TIMEOUT,
+            }),
+            Err(fault) => Err(give_up(&mut control, fault).await),
+        }
+    }
+
+    /// How long the sender may send nothing of what it was asked for; five minutes unless set.
+    pub fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall_timeout = limit;
+        self
+    }
+
+    /// What is offered.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What saving into `dir` would meet. This blocks shortly and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Disk`] if the directory cannot be looked at.
+    pub fn survey(&self, dir: &Path) -> Result<Survey, ReceiveError> {
+        Survey::of(dir, &self.manifest).map_err(ReceiveError::Disk)
+    }
+
+    /// Tells the sender that its offer is not wanted.
+    pub async fn decline(mut self) {
+        self.control.last_word(&Frame::Decline).await.ok();
+    }
+
+    /// Consents, receives into the directory `dir`, which must exist, and returns when everything is verified and
+    /// durable under its final name.
+    ///
+    /// Content is written to a hidden partial in `dir` (see [`PARTIAL_PREFIX`](crate::PARTIAL_PREFIX)) and moved to its
+    /// final name in one exclusive rename for each top-level entry, so that a final name never holds anything
+    /// incomplete, whenever the process is killed. What a killed process leaves behind is replaced by the next attempt.
+    /// Work is relative to a handle of `dir`; no symbolic link in it is followed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]. The partial has been removed and the sender has been told the reason, if it can still be told.
+    /// A connection that is lost after everything is in place is not an error here.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the transfer; the sender takes it as stopped. The partial is removed as soon as the
+    /// thread that writes has noticed, unless the process ends before. While the future is in its last phase (after
+    /// [`Event::Flushing`]) final names may still appear, each complete.
+    pub async fn save_into<E>(
+        mut self,
+        dir: &Path,
+        options: &SaveOptions,
+        events: E,
+    ) -> Result<Summary, ReceiveError>
+    where
+        E: Fn(Event) + Send + Sync,
+    {
+        let start = Instant::now();
+        let saved = self.save(dir, options, &events).await;
+        self.conclude(saved, start).await
+    }
+
+    /// Consents and writes the one file that is offered into `output`, each group after it has been verified. Returns
+    /// when the whole file is verified and `output` is flushed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`]; `NotOneFile` if something else is offered. What was written before an error is a verified
+    /// beginning of the file.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the transfer; the sender takes it as stopped.
+    pub async fn stream_into<W, E>(mut self, output: W, events: E) -> Result<Summary, ReceiveError>
+    where
+        W: AsyncWrite + Unpin,
+        E: Fn(Event) + Send + Sync,
+    {
+        let start = Instant::now();
+        let streamed = self.stream(output, &events).await;
+        self.conclude(streamed, start).await
+    }
+
+    async fn save(
+        &mut self,
+        dir: &Path,
+        options: &SaveOptions,
+        events: &(impl Fn(Event) + Send + Sync),
+    ) -> Result<Received, Fault> {
+        let (dir, options, manifest) = (dir.to_owned(), options.clone(), Arc::clone(&self.manifest));
+        let prepared = blocking(move || Destination::prepare(&dir, &options, manifest)).await;
+        let mut destination = prepared.ok_or_else(Fault::cancelled)??;
+        destination.take_events().into_iter().for_each(events);
+        let selection = destination.selection();
+        self.accept(&selection).await?;
+        let (written, root) =
+            self.pull(Arc::clone(&selection)).run(destination, events, std::future::pending()).await?;
+        events(Event::Flushing);
+        // From here on the connection is not needed: what is verified is kept.
+        let told = blocking(move || written.commit()).await.ok_or_else(Fault::cancelled)??;
+        told.into_iter().for_each(events);
+        Ok(Received { selection, root })
+    }
+
+    async fn stream(
+        &mut self,
+        output: impl AsyncWrite + Unpin,
+        events: &(impl Fn(Event) + Send + Sync),
+    ) -> Result<Received, Fault> {
+        if self.manifest.single_file().is_none() {
+            return Err(Fault {
+                error: ReceiveError::NotOneFile,
+                failure: Failure::new(FailureCode::Cancelled).into(),
+            });
+        }
+        let selection = Arc::new(Selection::all(&self.manifest));
+        self.accept(&selection).await?;
+        let (sink, wanted, verified) = streamed::channel();
+        let mut writing = std::pin::pin!(streamed::write_out(output, verified));
+        let mut written = false;
+        let watch = {
+            let (writing, written) = (&mut writing, &mut written);
+            async move {
+                let _wanted = wanted;
+                match writing.as_mut().await {
+                    Ok(()) => *written = true,
+                    Err(fault) => return fault,
+                }
+                std::future::pending().await
+            }
+        };
+        let (sink, root) = self.pull(Arc::clone(&selection)).run(sink, events, watch).await?;
+        drop(sink);
+        if !written {
+            writing.await?;
+        }
+        Ok(Received { selection, root })
+    }
+
+    fn pull(&mut self, selection: Arc<Selection>) -> Pull<'_> {
+        Pull {
+            connection: &self.connection,
+            control: &mut self.control,
+            manifest: &self.manifest,
+            selection,
+            stall_timeout: self.stall_timeout,
+        }
+    }
+
+    async fn accept(&mut self, selection: &Selection) -> Result<(), Fault> {
+        for frame in selection.frames(&self.manifest) {
+            self.control.send(&frame, FRAME_TIMEOUT).await?;
+        }
+        Ok(self.control.send(&Frame::Accept, FRAME_TIMEOUT).await?)
+    }
+
+    /// Tells the sender how it ended.
+    async fn conclude(
+        mut self,
+        result: Result<Received, Fault>,
+        start: Instant,
+    ) -> Result<Summary, ReceiveError> {
+        let received = match result {
+            Ok(received) => received,
+            Err(fault) => return Err(give_up(&mut self.control, fault).await),
+        };
+        let mut received_root = received.root;
+        let (files, bytes) = received_root.counted();
+        let Some(root) = received_root.finish(&self.manifest, &received.selection) else {
+            return Err(give_up(&mut self.control, ProtocolError::EndedEarly.into()).await);
+        };
+        let summary = Summary {
+            bytes,
+            files,
+            left_out: self.manifest.files().saturating_sub(files),
+            blake3: match self.manifest.single_file() {
+                Some(file) => received_root.last_file(file.index()).unwrap_or(root),
+                None => root,
+            },
+            elapsed: start.elapsed(),
+        };
+        if let Err(error) = self.control.last_word(&Frame::Done { root, files, bytes }).await {
+            tracing::debug!(?error, "the sender could not be told that everything is here");
+            return Ok(summary);
+        }
+        match self.control.recv_within(LAST_WORD_TIMEOUT).await {
+            Ok(Frame::Fail(failure)) => Err(Fault::remote(failure, &self.manifest).error),
+            Ok(Frame::Confirm) => Ok(summary),
+            other => {
+                tracing::debug!(?other, "the sender did not confirm");
+                Ok(summary)
+            }
+        }
+    }
+}
+
+/// What has been received and put in its place.
+struct Received {
+    selection: Arc<Selection>,
+    root: ContentRoot,
+}
+
+/// Runs work that blocks; `None` if the runtime is being shut down.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Some(done),
+        Err(join) => match join.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
+    }
+}
+
+async fn give_up(control: &mut Control, fault: Fault) -> ReceiveError {
+    if let Some(failure) = fault.failure {
+        control.give_up(failure).await;
+    }
+    fault.error
+}
+
+async fn fetch_manifest(control: &mut Control, secret: &TicketSecret) -> Result<Manifest, Fault> {
+    control.send(&Frame::Hello { secret: secret.clone(), features: 0 }, FRAME_TIMEOUT).await?;
+    let entries = match control.recv_within(FRAME_TIMEOUT).await? {
+        Frame::ManifestHead { entries, .. } => entries,
+        Frame::Fail(failure) => return Err(Fault::remote_unknown(failure)),
+        _ => return Err(ProtocolError::Unexpected { expected: "the manifest" }.into()),
+    };
+    if entries > MAX_ENTRIES {
+        return Err(ManifestError::TooManyEntries { limit: MAX_ENTRIES }.into());
+    }
+    let mut decoder = EntryDecoder::new(ManifestBuilder::new().max_entries(entries));
+    let announced = loop {
+        match control.recv_within(FRAME_TIMEOUT).await? {
+            Frame::ManifestPart(part) => decoder.push_frame(&part)?,
+            Frame::ManifestEnd { hash } => break hash,
+            Frame::Fail(failure) => return Err(Fault::remote_unknown(failure)),
+            _ => return Err(ProtocolError::Unexpected { expected: "more of the manifest" }.into()),
+        }
+    };
+    if decoder.so_far().len() != entries {
+        return Err(ProtocolError::ManifestMismatch.into());
+    }
+    let builder = decoder.builder();
+    let manifest = blocking(move || builder.finish()).await.ok_or_else(Fault::cancelled)??;
+    if manifest.hash() != announced {
+        return Err(ProtocolError::ManifestMismatch.into());
+    }
+    Ok(manifest)
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}
+
+impl From<LinkError> for ReceiveError {
+    fn from(error: LinkError) -> Self {
+        Fault::from(error).error
+    }
+}

@@ -1,0 +1,213 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foctet_net::{Connection, RecvStream, SendStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::fault::Fault;
+use super::input::{Arrived, Batch, Input};
+use super::verifier::{Halt, Sink, Verifier};
+use crate::content_root::ContentRoot;
+use crate::control::{Control, LinkError};
+use crate::error::ProtocolError;
+use crate::event::Event;
+use crate::manifest::{EntryKind, Manifest};
+use crate::progress::Progress;
+use crate::selection::Selection;
+use crate::tree_hash::group_count;
+use crate::wire::{Frame, Range};
+
+/// Batches that may wait for the thread that verifies and writes.
+const WAITING_BATCHES: usize = 3;
+/// A batch is handed over at the latest when it has this many bytes.
+const FULL_BATCH: usize = 1 << 20;
+/// A batch with at least this many bytes is handed over as soon as there is room for it.
+const GOOD_BATCH: usize = 128 << 10;
+/// Ranges in a request: a few hundred small files each, so that the first answers come soon.
+const RANGES_A_REQUEST: usize = 512;
+
+/// Fetches every selected file over one data stream.
+pub(super) struct Pull<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) control: &'a mut Control,
+    pub(super) manifest: &'a Arc<Manifest>,
+    pub(super) selection: Arc<Selection>,
+    pub(super) stall_timeout: Duration,
+}
+
+impl Pull<'_> {
+    /// Passes all content through `sink`, which comes back with the record of what was received. `watch` may end the
+    /// pull early.
+    pub(super) async fn run<S: Sink>(
+        self,
+        sink: S,
+        events: &(impl Fn(Event) + Send + Sync),
+        watch: impl Future<Output = Fault>,
+    ) -> Result<(S, ContentRoot), Fault> {
+        let Self { connection, control, manifest, selection, stall_timeout } = self;
+        if selection.files() == 0 {
+            return Ok((sink, ContentRoot::new(manifest)));
+        }
+        let (send, recv) = connection.open_bi().await.map_err(LinkError::Lost)?;
+        let progress = Arc::new(Progress::new(selection.bytes()));
+        let (tx, arrived) = mpsc::channel(WAITING_BATCHES);
+        let verifier = Verifier {
+            manifest: Arc::clone(manifest),
+            selection: Arc::clone(&selection),
+            progress: Arc::clone(&progress),
+            input: Input::new(arrived),
+            sink,
+        };
+        let mut verifying = tokio::task::spawn_blocking(move || verifier.run());
+        let transport = async {
+            let mut more = true;
+            let requests = request_all(manifest, &selection, send);
+            let answers = take_answers(recv, tx, stall_timeout);
+            tokio::pin!(requests, answers);
+            loop {
+                tokio::select! {
+                    asked = &mut requests, if more => match asked {
+                        Ok(()) => more = false,
+                        Err(error) => break Err(error),
+                    },
+                    taken = &mut answers => break taken,
+                }
+            }
+        };
+        let mut transported = None;
+        let ended = {
+            tokio::pin!(transport, watch);
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut transport, if transported.is_none() => transported = Some(ended),
+                    verified = &mut verifying => break Ok(verified),
+                    fault = &mut watch => break Err(fault),
+                    frame = control.recv() => break match frame {
+                        Ok(Frame::Fail(failure)) => Err(Fault::remote(failure, manifest)),
+                        Ok(_) => Err(ProtocolError::Unexpected { expected: "content" }.into()),
+                        Err(error) => Err(error.into()),
+                    },
+                    () = progress.raised() => events(progress.event()),
+                }
+            }
+        };
+        let verified = match ended {
+            Ok(verified) => verified,
+            Err(fault) => {
+                // Nothing feeds the thread any more, so it ends. Its sink must be gone before this returns.
+                verifying.await.ok();
+                return Err(fault);
+            }
+        };
+        let verified = match verified {
+            Ok(verified) => verified,
+            Err(join) => match join.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Halt::Aborted),
+            },
+        };
+        match (verified, transported) {
+            (Ok(done), _) => {
+                events(progress.event());
+                Ok(done)
+            }
+            (Err(Halt::Fault(fault)), _) => Err(explain(control, manifest, fault).await),
+            (Err(Halt::Aborted), Some(Err(LinkError::Ended))) => match control.reason().await {
+                Some(failure) => Err(Fault::remote(failure, manifest)),
+                None => Err(LinkError::Ended.into()),
+            },
+            (Err(Halt::Aborted), Some(Err(error))) => Err(error.into()),
+            (Err(Halt::Aborted), _) => Err(Fault::cancelled()),
+        }
+    }
+}
+
+/// A stream that ended too early may have been ended by a sender that gave up.
+async fn explain(control: &mut Control, manifest: &Manifest, fault: Fault) -> Fault {
+    if fault.error != ProtocolError::EndedEarly.into() {
+        return fault;
+    }
+    control.reason().await.map_or(fault, |failure| Fault::remote(failure, manifest))
+}
+
+/// Asks for every selected file in the manifest's order. Flow control keeps this from running ahead of the sender.
+async fn request_all(
+    manifest: &Manifest,
+    selection: &Selection,
+    mut send: SendStream,
+) -> Result<(), LinkError> {
+    let mut ranges = Vec::with_capacity(RANGES_A_REQUEST);
+    for entry in manifest.entries() {
+        if entry.kind() != EntryKind::File || !selection.contains(entry.index()) {
+            continue;
+        }
+        ranges.push(Range {
+            entry: entry.index(),
+            first: 0,
+            count: group_count(entry.size()),
+            values_only: false,
+        });
+        if ranges.len() == RANGES_A_REQUEST {
+            send.write_chunk(Frame::Request(std::mem::take(&mut ranges)).encode()).await?;
+        }
+    }
+    if !ranges.is_empty() {
+        send.write_chunk(Frame::Request(ranges).encode()).await?;
+    }
+    send.finish().ok();
+    Ok(())
+}
+
+/// Hands what arrives to the thread that verifies, in batches that grow while that thread is busy.
+async fn take_answers(
+    mut recv: RecvStream,
+    arrived: mpsc::Sender<Arrived>,
+    stall_timeout: Duration,
+) -> Result<(), LinkError> {
+    loop {
+        let mut batch = Batch::default();
+        let mut ended = false;
+        while batch.len() < FULL_BATCH {
+            let piece = match try_now(recv.read_chunk(FULL_BATCH - batch.len())).await {
+                Some(piece) => piece,
+                // Nothing is here at the moment.
+                None if batch.len() > 0
+                    && (batch.len() >= GOOD_BATCH || arrived.capacity() == WAITING_BATCHES) =>
+                {
+                    break;
+                }
+                None => {
+                    let piece = timeout(stall_timeout, recv.read_chunk(FULL_BATCH - batch.len())).await;
+                    piece.map_err(|_| LinkError::Stalled)?
+                }
+            };
+            match piece? {
+                Some(piece) => batch.push(piece),
+                None => {
+                    ended = true;
+                    break;
+                }
+            }
+        }
+        // Refused only if the thread has ended early, and then it knows why.
+        if batch.len() > 0 && arrived.send(Arrived::Bytes(batch)).await.is_err() {
+            return Ok(());
+        }
+        if ended {
+            arrived.send(Arrived::End).await.ok();
+            return Ok(());
+        }
+    }
+}
+
+/// The result of a future that is ready at once. The future must be cancel safe.
+async fn try_now<T>(future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = std::future::ready(()) => None,
+    }
+}
