@@ -1,3 +1,28 @@
 //! The `foctet` program.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod app;
+mod args;
+mod ask;
+mod completions;
+mod config_dir;
+mod events;
+mod exit;
+mod hex;
+mod id;
+mod logging;
+mod man;
+mod offered;
+mod progress;
+mod receive;
+mod report;
+mod send;
+mod session;
+mod signals;
+mod ticket_input;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    app::run().code().into()
+}

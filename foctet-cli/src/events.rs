@@ -1,0 +1,170 @@
+//! What happens, as the program tells it: the schema of `--json`. Fields may be added, never changed.
+
+use serde::Serialize;
+
+/// The version that every line carries.
+const VERSION: u8 = 1;
+
+/// The most entries that a `manifest` event lists: it stays a line that a script can hold.
+pub(crate) const MAX_MANIFEST_ENTRIES: usize = 1_000;
+
+/// One thing that happened. The variant's name in lower case is the value of `event`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(crate) enum Event {
+    /// The sender can be reached.
+    Listening {
+        node_id: String,
+        ticket: String,
+        /// Null as long as there are no codes.
+        code: Option<String>,
+        direct: Vec<String>,
+        relays: Vec<String>,
+    },
+    /// A peer is connected and proved who it is.
+    Connected { node_id: String, path: Path },
+    /// Another path is in use.
+    Path {
+        path: Path,
+        why: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node_id: Option<String>,
+    },
+    /// What is offered.
+    Manifest { files: u64, bytes: u64, entries: Vec<Entry> },
+    /// How far a transfer has come.
+    Progress {
+        bytes: u64,
+        total: u64,
+        files: u64,
+        rate: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node_id: Option<String>,
+    },
+    /// The sender waits for a receiver again.
+    Waiting {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node_id: Option<String>,
+    },
+    /// An entry was left out.
+    Skipped { path: String, why: String },
+    /// A transfer is complete and verified by the receiver.
+    Done {
+        bytes: u64,
+        files: u64,
+        seconds: f64,
+        blake3: String,
+        path: Path,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node_id: Option<String>,
+    },
+    /// The program ends without success.
+    Error { code: &'static str, message: String, hint: String },
+}
+
+/// A way to the peer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Path {
+    /// `direct`.
+    pub(crate) kind: &'static str,
+    /// `quic` or `tcp`.
+    pub(crate) transport: &'static str,
+    /// The peer's address.
+    pub(crate) remote: String,
+    /// The last round trip in milliseconds, to the microsecond.
+    pub(crate) rtt_ms: f64,
+}
+
+/// One entry of a manifest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) path: String,
+    pub(crate) bytes: u64,
+    /// `file`, `directory` or `symlink`.
+    pub(crate) kind: &'static str,
+}
+
+impl Event {
+    /// One line of JSON without its newline. Harmful characters in names are `\u` escapes.
+    pub(crate) fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            v: u8,
+            #[serde(flatten)]
+            event: &'a Event,
+        }
+        let json = serde_json::to_string(&Line { v: VERSION, event: self });
+        // Nothing in an event can fail to serialise; were it so, an empty object is still a line of JSON.
+        crate::report::escape_json(&json.unwrap_or_else(|_| "{}".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path() -> Path {
+        Path { kind: "direct", transport: "quic", remote: "127.0.0.1:7".to_owned(), rtt_ms: 0.25 }
+    }
+
+    #[test]
+    fn each_event_has_the_fields_that_scripts_rely_on() {
+        let text = str::to_owned;
+        for (event, json) in [
+            (
+                Event::Listening {
+                    node_id: text("n"),
+                    ticket: text("t"),
+                    code: None,
+                    direct: vec![text("udp:127.0.0.1:7")],
+                    relays: vec![],
+                },
+                r#"{"v":1,"event":"listening","node_id":"n","ticket":"t","code":null,"direct":["udp:127.0.0.1:7"],"relays":[]}"#,
+            ),
+            (
+                Event::Connected { node_id: text("n"), path: path() },
+                r#"{"v":1,"event":"connected","node_id":"n","path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
+            ),
+            (
+                Event::Path { path: path(), why: text("w"), node_id: None },
+                r#"{"v":1,"event":"path","path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25},"why":"w"}"#,
+            ),
+            (
+                Event::Manifest {
+                    files: 1,
+                    bytes: 2,
+                    entries: vec![Entry { path: text("a"), bytes: 2, kind: "file" }],
+                },
+                r#"{"v":1,"event":"manifest","files":1,"bytes":2,"entries":[{"path":"a","bytes":2,"kind":"file"}]}"#,
+            ),
+            (
+                Event::Progress { bytes: 1, total: 2, files: 0, rate: 3, node_id: None },
+                r#"{"v":1,"event":"progress","bytes":1,"total":2,"files":0,"rate":3}"#,
+            ),
+            (Event::Waiting { why: None, node_id: None }, r#"{"v":1,"event":"waiting"}"#),
+            (
+                Event::Skipped { path: text("p"), why: text("w") },
+                r#"{"v":1,"event":"skipped","path":"p","why":"w"}"#,
+            ),
+            (
+                Event::Done {
+                    bytes: 2,
+                    files: 1,
+                    seconds: 0.5,
+                    blake3: text("h"),
+                    path: path(),
+                    node_id: None,
+                },
+                r#"{"v":1,"event":"done","bytes":2,"files":1,"seconds":0.5,"blake3":"h","path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
+            ),
+            (
+                Event::Error { code: "usage", message: text("m"), hint: text("h") },
+                r#"{"v":1,"event":"error","code":"usage","message":"m","hint":"h"}"#,
+            ),
+        ] {
+            assert_eq!(event.to_json(), json);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The progress bar: one line, rendered from a sample and a width.
+
+use super::{escape, units};
+use crate::progress::Sample;
+
+/// Eighths of a cell, from one to seven.
+const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+
+/// Columns of the bar itself: beyond the maximum it says no more, below the minimum it says nothing.
+const MAX_BAR_COLUMNS: usize = 30;
+const MIN_BAR_COLUMNS: usize = 6;
+
+/// Columns for the name of what is sent.
+const MAX_LABEL_COLUMNS: usize = 32;
+
+/// Renders one line of at most `columns` columns: name, share, bar, bytes, rate, time left, and the way they travel.
+///
+/// What matters least goes first where the line is too narrow: the way, the bar, the name.
+pub(crate) fn render(label: &str, sample: &Sample, way: Option<&str>, columns: usize) -> String {
+    let numbers = numbers(sample);
+    let share = format!("{:>3} %", (share(sample) * 100.0).floor());
+    let label = escape::escape_within(label, MAX_LABEL_COLUMNS);
+    let used = escape::width(&label) + 2 + share.len() + 2 + escape::width(&numbers);
+    let way = way.map(|way| format!("  {way}")).unwrap_or_default();
+    let spare = columns.saturating_sub(used);
+
+    let with_way = spare.saturating_sub(way.len() + 2);
+    if with_way >= MIN_BAR_COLUMNS {
+        let bar = bar(share_of_cells(sample, with_way.min(MAX_BAR_COLUMNS)), with_way.min(MAX_BAR_COLUMNS));
+        return format!("{label}  {share}  {bar}  {numbers}{way}");
+    }
+    let without_way = spare.saturating_sub(2);
+    if without_way >= MIN_BAR_COLUMNS {
+        let cells = without_way.min(MAX_BAR_COLUMNS);
+        return format!("{label}  {share}  {}  {numbers}", bar(share_of_cells(sample, cells), cells));
+    }
+    if used <= columns {
+        return format!("{label}  {share}  {numbers}");
+    }
+    let line = format!("{}  {numbers}", share.trim_start());
+    escape::escape_within(&line, columns)
+}
+
+fn numbers(sample: &Sample) -> String {
+    let mut text = units::bytes_of(sample.bytes, sample.total);
+    if let Some(rate) = sample.rate {
+        text.push_str(&format!("  {}/s", units::bytes(rate)));
+    }
+    if let Some(left) = sample.left {
+        text.push_str(&format!("  {} left", units::duration(left)));
+    }
+    text
+}
+
+fn share(sample: &Sample) -> f64 {
+    if sample.total == 0 { 1.0 } else { (sample.bytes as f64 / sample.total as f64).clamp(0.0, 1.0) }
+}
+
+/// How much of `cells` is full, in eighths of a cell.
+fn share_of_cells(sample: &Sample, cells: usize) -> usize {
+    (share(sample) * (cells * 8) as f64) as usize
+}
+
+fn bar(eighths: usize, cells: usize) -> String {
+    let full = (eighths / 8).min(cells);
+    let mut bar = "█".repeat(full);
+    let mut drawn = full;
+    if let Some(part) = (eighths % 8).checked_sub(1).and_then(|i| EIGHTHS.get(i))
+        && drawn < cells
+    {
+        bar.push(*part);
+        drawn += 1;
+    }
+    bar.extend(std::iter::repeat_n(' ', cells - drawn));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn sample(bytes: u64, total: u64) -> Sample {
+        Sample { bytes, total, files: 0, rate: Some(94_000_000), left: Some(Duration::from_secs(1)) }
+    }
+
+    #[test]
+    fn a_wide_line_says_everything() {
+        let line = render("holiday.mkv", &sample(271_000_000, 381_000_000), Some("direct, QUIC"), 110);
+        assert_eq!(
+            line,
+            "holiday.mkv   71 %  █████████████████████▎          271/381 MB  94 MB/s  1.0 s left  direct, QUIC"
+        );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for columns in 0..140 {
+            for label in ["x", "holiday.mkv", "日本の夏休みの思い出のビデオ全部入り.mkv", &"n".repeat(300)]
+            {
+                let line = render(label, &sample(271_000_000, 381_000_000), Some("direct, TCP"), columns);
+                assert!(escape::width(&line) <= columns.max(1), "{columns}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bar_is_empty_at_first_and_full_at_the_end() {
+        assert_eq!(bar(share_of_cells(&sample(0, 100), 10), 10), " ".repeat(10));
+        assert_eq!(bar(share_of_cells(&sample(100, 100), 10), 10), "█".repeat(10));
+        assert_eq!(bar(share_of_cells(&sample(0, 0), 10), 10), "█".repeat(10));
+        assert!(render("x", &sample(0, 0), None, 80).contains("100 %"));
+    }
+}

@@ -1,0 +1,13 @@
+//! The program as scripts and people use it: real processes, real files, loopback only.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so
+
+mod bad_input;
+mod conflicts;
+mod consent;
+mod content;
+mod interruption;
+mod output;
+mod process;
+mod receivers;
+mod transfers;
+mod unsafe_content;
