@@ -401,23 +401,14 @@ async fn odd_but_valid_diallers_are_taken() {
 }
 
 #[tokio::test]
-async fn odd_but_valid_acceptors_are_taken_over_quic() {
-    for (what, forge) in acceptable() {
-        let acceptor = Acceptor::bind(&showing(&forge), Transport::Quic).await;
-        let dialling = dial(what, peer().node_id(), Transport::Quic, acceptor.addr());
-        let taking = tokio::spawn(async move { acceptor.take().await });
-        let connection = dialling.await.unwrap_or_else(|error| panic!("{what}: {error:?}"));
-        assert_eq!(connection.remote_id(), peer().node_id());
-        taking.abort();
-    }
-}
-
-#[tokio::test]
-async fn odd_but_valid_acceptors_are_taken_over_tcp() {
-    for (what, forge) in acceptable() {
-        let acceptor = Acceptor::bind(&showing(&forge), Transport::Tcp).await;
-        let dialling = dial(what, peer().node_id(), Transport::Tcp, acceptor.addr());
-        let (_mux, connection) = tokio::join!(soon(what, acceptor.take_well()), dialling);
-        assert_eq!(connection.map(|connection| connection.remote_id()), Ok(peer().node_id()), "{what}");
+async fn odd_but_valid_acceptors_are_taken() {
+    for transport in TRANSPORTS {
+        for (what, forge) in acceptable() {
+            let acceptor = Acceptor::bind(&showing(&forge), transport).await;
+            let dialling = dial(what, peer().node_id(), transport, acceptor.addr());
+            let (_held, connection) = tokio::join!(soon(what, acceptor.take_well()), dialling);
+            let id = connection.map(|connection| connection.remote_id());
+            assert_eq!(id, Ok(peer().node_id()), "{what} over {transport:?}");
+        }
     }
 }

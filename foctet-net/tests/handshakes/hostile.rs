@@ -1,5 +1,6 @@
 //! Peers that do what an honest node never does, on raw rustls and noq.
 
+use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -297,6 +298,47 @@ impl ClientCertVerifier for BelievesAnything {
     }
 }
 
+/// Demands a certificate whose key proves itself by one of these schemes.
+#[derive(Debug)]
+pub struct Demands(pub Vec<SignatureScheme>);
+
+impl ClientCertVerifier for Demands {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        unreachable!("TLS 1.3 only")
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.clone()
+    }
+}
+
 /// What a hostile peer got out of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -461,11 +503,16 @@ impl Acceptor {
         seen
     }
 
-    /// Takes one dialler over TCP and speaks QMux with it, as a good acceptor does.
-    pub async fn take_well(&self) -> foctet_mux::Connection {
-        let Socket::Tcp(listener, acceptor) = &self.socket else { panic!("over TCP only") };
-        let (stream, _) = listener.accept().await.unwrap();
-        let stream = acceptor.accept(stream).await.unwrap();
-        foctet_mux::Connection::new(stream, foctet_mux::Role::Server, foctet_mux::Config::default())
+    /// Takes one dialler as a good acceptor does. The connection lasts as long as what this gives.
+    pub async fn take_well(&self) -> Box<dyn Any> {
+        match &self.socket {
+            Socket::Tcp(listener, acceptor) => {
+                let (stream, _) = listener.accept().await.unwrap();
+                let stream = acceptor.accept(stream).await.unwrap();
+                let config = foctet_mux::Config::default();
+                Box::new(foctet_mux::Connection::new(stream, foctet_mux::Role::Server, config))
+            }
+            Socket::Quic(endpoint) => Box::new(endpoint.accept().await.unwrap().await.unwrap()),
+        }
     }
 }

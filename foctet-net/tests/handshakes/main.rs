@@ -5,4 +5,7 @@
 mod certificates;
 mod forge;
 mod hostile;
+mod openssl;
 mod ours;
+mod protocols;
+mod tickets;

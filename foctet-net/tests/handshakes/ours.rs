@@ -24,6 +24,8 @@ pub const CERTIFICATE_UNKNOWN: u8 = 46;
 pub const ACCESS_DENIED: u8 = 49;
 /// The alert for no certificate.
 pub const CERTIFICATE_REQUIRED: u8 = 116;
+/// The alert for a version that is not spoken.
+pub const PROTOCOL_VERSION: u8 = 70;
 /// The alert for no application protocol in common.
 pub const NO_APPLICATION_PROTOCOL: u8 = 120;
 
