@@ -16,6 +16,10 @@ pub const MAX_WINDOW: u64 = 1 << 40;
 /// The most streams of one direction, the protocol's own limit (RFC 9000, section 4.6).
 pub const MAX_STREAMS: u64 = 1 << 60;
 
+/// The most streams of one direction that this side can be set to allow at once: one frame may open them all, and
+/// each costs up to 1 KiB.
+pub const MAX_CONCURRENT_STREAMS: u64 = 1 << 16;
+
 /// How a [`Connection`](crate::Connection) behaves.
 ///
 /// The memory that a peer can make this side hold is at most about
@@ -63,15 +67,15 @@ impl Default for Config {
 }
 
 impl Config {
-    /// How many bidirectional streams the peer may have open at once. At most 2^60; more is taken as that.
+    /// How many bidirectional streams the peer may have open at once. At most [`MAX_CONCURRENT_STREAMS`].
     pub fn max_streams_bidi(mut self, streams: u64) -> Self {
-        self.max_streams_bidi = streams.min(MAX_STREAMS);
+        self.max_streams_bidi = streams.min(MAX_CONCURRENT_STREAMS);
         self
     }
 
-    /// How many unidirectional streams the peer may have open at once. At most 2^60; more is taken as that.
+    /// How many unidirectional streams the peer may have open at once. At most [`MAX_CONCURRENT_STREAMS`].
     pub fn max_streams_uni(mut self, streams: u64) -> Self {
-        self.max_streams_uni = streams.min(MAX_STREAMS);
+        self.max_streams_uni = streams.min(MAX_CONCURRENT_STREAMS);
         self
     }
 
@@ -147,5 +151,17 @@ impl Config {
     pub fn keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval.map(|interval| interval.max(Duration::from_millis(1)));
         self
+    }
+}
+
+impl Config {
+    /// The stream window to start with.
+    pub(crate) fn stream_window(&self) -> u64 {
+        self.initial_stream_window.min(self.stream_receive_window)
+    }
+
+    /// The connection window to start with.
+    pub(crate) fn connection_window(&self) -> u64 {
+        self.initial_window.min(self.receive_window)
     }
 }

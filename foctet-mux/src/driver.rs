@@ -3,6 +3,9 @@
 mod connection;
 mod recv_stream;
 mod send_stream;
+mod shared;
+mod task;
+mod wakers;
 
 pub use connection::Connection;
 pub use recv_stream::RecvStream;

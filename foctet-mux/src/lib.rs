@@ -1,8 +1,19 @@
 //! QMux version 1 (draft-ietf-quic-qmux-02): QUIC's streams and datagrams over any reliable byte stream.
+//!
+//! [`Mux`] is the protocol as a state machine, without I/O and without a clock; [`Connection`] drives it over
+//! any tokio `AsyncRead + AsyncWrite`.
 #![forbid(unsafe_code)]
 
+mod budget;
+
+mod chunks;
+
 mod config;
-pub use config::{Config, MAX_MAX_RECORD_SIZE, MAX_STREAMS, MAX_WINDOW, MIN_MAX_RECORD_SIZE};
+pub use config::{
+    Config, MAX_CONCURRENT_STREAMS, MAX_MAX_RECORD_SIZE, MAX_STREAMS, MAX_WINDOW, MIN_MAX_RECORD_SIZE,
+};
+
+mod datagrams;
 
 mod driver;
 pub use driver::{Connection, RecvStream, SendStream};
@@ -13,14 +24,35 @@ pub use error::{
     SendDatagramError, StoppedError, TransportErrorCode, WriteError,
 };
 
+mod flow;
+
+mod frame;
+pub use frame::Frame;
+
+mod mux;
+pub use mux::{Event, Mux};
+
+mod params;
+
+mod ping;
+
+mod record;
+
+mod scheduler;
+
 mod stats;
 pub use stats::Stats;
 
 mod stream_id;
 pub use stream_id::{Dir, Role, StreamId};
 
+mod streams;
+
 mod varint;
 pub use varint::MAX_VARINT;
+
+mod violation;
+pub use violation::Violation;
 
 /// How many written but unsent bytes a stream may always hold, however full the connection's buffer is: one record.
 pub const MIN_SEND_BUFFER: u64 = 16_384;

@@ -1,12 +1,19 @@
 //! A connection over any byte stream.
 
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
+use super::shared::Shared;
+use super::task::Task;
 use super::{RecvStream, SendStream};
-use crate::{CodeTooLarge, Config, ConnectionError, Role, SendDatagramError, Stats};
+use crate::{CodeTooLarge, Config, ConnectionError, Dir, Mux, Role, SendDatagramError, Stats, StreamId};
 
 /// One QMux connection over a carrier.
 ///
@@ -16,8 +23,22 @@ use crate::{CodeTooLarge, Config, ConnectionError, Role, SendDatagramError, Stat
 /// Once a connection is lost, whatever the cause, every pending and later call reports the same
 /// [`ConnectionError`], with one exception: what arrived before the loss (streams, their data, datagrams) can still
 /// be accepted and read, unless this side itself closed the connection.
-#[derive(Debug, Clone)]
-pub struct Connection {}
+#[derive(Clone)]
+pub struct Connection {
+    handle: Arc<Handle>,
+}
+
+/// What all handles of a connection hold; its end is the connection's end.
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // 0 is never too large.
+        let _ = self.shared.act(|state| state.mux.close(0, b""));
+    }
+}
 
 impl Connection {
     /// Starts a connection on `carrier`, an ordered, reliable byte stream, and spawns its driver on the current
@@ -30,8 +51,30 @@ impl Connection {
     where
         T: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let _ = (carrier, role, config);
-        Self {}
+        let mux = Mux::new(role, config, Instant::now().into_std());
+        let shared = Arc::new(Shared::new(mux));
+        tokio::spawn(Task::new(carrier, shared.clone()));
+        Self { handle: Arc::new(Handle { shared }) }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    fn poll_open(&self, dir: Dir, cx: &Context<'_>) -> Poll<Result<StreamId, ConnectionError>> {
+        self.shared().poll(|mux| mux.open(dir), |wakers| wakers.open[dir.index()].add(cx))
+    }
+
+    fn poll_accept(&self, dir: Dir, cx: &Context<'_>) -> Poll<Result<StreamId, ConnectionError>> {
+        self.shared().poll(|mux| mux.accept(dir), |wakers| wakers.accept[dir.index()].add(cx))
+    }
+
+    fn send_stream(&self, id: StreamId) -> SendStream {
+        SendStream::new(self.handle.clone(), id)
+    }
+
+    fn recv_stream(&self, id: StreamId) -> RecvStream {
+        RecvStream::new(self.handle.clone(), id)
     }
 
     /// Waits until the peer's transport parameters have arrived: the peer speaks QMux and can be talked to.
@@ -40,7 +83,17 @@ impl Connection {
     ///
     /// Cancel safe: nothing is lost when it is dropped.
     pub async fn established(&self) -> Result<(), ConnectionError> {
-        std::future::pending().await
+        poll_fn(|cx| {
+            self.shared().poll(
+                |mux| match mux.error() {
+                    _ if mux.is_established() => Poll::Ready(Ok(())),
+                    Some(error) => Poll::Ready(Err(error.clone())),
+                    None => Poll::Pending,
+                },
+                |wakers| wakers.established.add(cx),
+            )
+        })
+        .await
     }
 
     /// Opens a bidirectional stream, waiting for the peer's permission if its limit is reached.
@@ -51,7 +104,8 @@ impl Connection {
     ///
     /// Cancel safe: no stream is opened unless it is returned.
     pub async fn open_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
-        std::future::pending().await
+        let id = poll_fn(|cx| self.poll_open(Dir::Bi, cx)).await?;
+        Ok((self.send_stream(id), self.recv_stream(id)))
     }
 
     /// Opens a unidirectional stream, waiting for the peer's permission if its limit is reached.
@@ -60,7 +114,8 @@ impl Connection {
     ///
     /// Cancel safe: no stream is opened unless it is returned.
     pub async fn open_uni(&self) -> Result<SendStream, ConnectionError> {
-        std::future::pending().await
+        let id = poll_fn(|cx| self.poll_open(Dir::Uni, cx)).await?;
+        Ok(self.send_stream(id))
     }
 
     /// Takes the next bidirectional stream that the peer opened.
@@ -69,7 +124,8 @@ impl Connection {
     ///
     /// Cancel safe: a stream that is not returned stays for the next call.
     pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
-        std::future::pending().await
+        let id = poll_fn(|cx| self.poll_accept(Dir::Bi, cx)).await?;
+        Ok((self.send_stream(id), self.recv_stream(id)))
     }
 
     /// Takes the next unidirectional stream that the peer opened.
@@ -78,14 +134,14 @@ impl Connection {
     ///
     /// Cancel safe: a stream that is not returned stays for the next call.
     pub async fn accept_uni(&self) -> Result<RecvStream, ConnectionError> {
-        std::future::pending().await
+        let id = poll_fn(|cx| self.poll_accept(Dir::Uni, cx)).await?;
+        Ok(self.recv_stream(id))
     }
 
     /// Queues an unreliable message: the carrier loses none, but when the peer or the carrier is too slow the oldest
     /// waiting ones are dropped.
     pub fn send_datagram(&self, data: Bytes) -> Result<(), SendDatagramError> {
-        let _ = data;
-        Err(SendDatagramError::UnsupportedByPeer)
+        self.shared().act(|state| state.mux.send_datagram(data))
     }
 
     /// Takes the next datagram that arrived.
@@ -94,12 +150,12 @@ impl Connection {
     ///
     /// Cancel safe: a datagram that is not returned stays for the next call.
     pub async fn read_datagram(&self) -> Result<Bytes, ConnectionError> {
-        std::future::pending().await
+        poll_fn(|cx| self.shared().poll(Mux::read_datagram, |wakers| wakers.datagram.add(cx))).await
     }
 
     /// The longest datagram, in bytes, that the peer takes; `None` if it takes none or is not yet known.
     pub fn max_datagram_size(&self) -> Option<usize> {
-        None
+        self.shared().look(|state| state.mux.max_datagram_size())
     }
 
     /// Closes the connection at once; data not yet sent is dropped. To be sure that the peer has all of a stream,
@@ -112,8 +168,7 @@ impl Connection {
     ///
     /// [`CodeTooLarge`] if `code` is 2^62 or more; the connection then stays open.
     pub fn close(&self, code: u64, reason: &[u8]) -> Result<(), CodeTooLarge> {
-        let _ = (code, reason);
-        Ok(())
+        self.shared().act(|state| state.mux.close(code, reason))
     }
 
     /// Waits until the connection is lost and says why.
@@ -122,7 +177,13 @@ impl Connection {
     ///
     /// Cancel safe: nothing is lost when it is dropped.
     pub async fn closed(&self) -> ConnectionError {
-        std::future::pending().await
+        poll_fn(|cx| {
+            self.shared().poll(
+                |mux| mux.error().map_or(Poll::Pending, |error| Poll::Ready(error.clone())),
+                |wakers| wakers.lost.add(cx),
+            )
+        })
+        .await
     }
 
     /// Waits until the connection is lost and its carrier released: a CONNECTION_CLOSE has been handed over as
@@ -132,12 +193,21 @@ impl Connection {
     ///
     /// Cancel safe: nothing is lost when it is dropped.
     pub async fn drained(&self) {
-        std::future::pending().await
+        poll_fn(|cx| {
+            self.shared().act(|state| {
+                if state.is_drained() {
+                    return Poll::Ready(());
+                }
+                state.wakers.drained.add(cx);
+                Poll::Pending
+            })
+        })
+        .await;
     }
 
     /// Why the connection was lost, `None` while it lives.
     pub fn close_reason(&self) -> Option<ConnectionError> {
-        None
+        self.shared().error()
     }
 
     /// Asks the peer's stack for a sign of life and measures the round trip.
@@ -146,21 +216,30 @@ impl Connection {
     ///
     /// Cancel safe: the question stays asked, and its answer counts for [`rtt`](Self::rtt).
     pub async fn ping(&self) -> Result<Duration, ConnectionError> {
-        std::future::pending().await
+        let question = self.shared().act(|state| state.mux.ping());
+        poll_fn(|cx| self.shared().poll(|mux| mux.ping_answer(question), |wakers| wakers.answered.add(cx)))
+            .await
     }
 
     /// The smoothed round trip time through the carrier, its queues included; `None` until measured.
     pub fn rtt(&self) -> Option<Duration> {
-        None
+        self.shared().look(|state| state.mux.rtt())
     }
 
     /// Counters up to now.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        let now = Instant::now().into_std();
+        self.shared().look(|state| state.mux.stats(now))
     }
 
     /// A number that tells this connection from others in this process, the same for all its handles.
     pub fn stable_id(&self) -> usize {
-        0
+        Arc::as_ptr(&self.handle).addr()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("id", &self.stable_id()).finish_non_exhaustive()
     }
 }

@@ -1,25 +1,47 @@
 //! The sending half of a stream.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
+use super::connection::Handle;
+use super::shared::Shared;
 use crate::{ClosedStream, ResetError, StoppedError, StreamId, WriteError};
 
 /// The sending half of a stream.
 ///
 /// Dropping it unfinished finishes it, as [`finish`](Self::finish) does: what was written still goes out. Use
 /// [`reset`](Self::reset) to abandon it instead.
-#[derive(Debug)]
-pub struct SendStream {}
+pub struct SendStream {
+    handle: Arc<Handle>,
+    id: StreamId,
+}
 
 impl SendStream {
+    pub(super) fn new(handle: Arc<Handle>, id: StreamId) -> Self {
+        Self { handle, id }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    fn poll_write_some(&self, data: &[u8], cx: &Context<'_>) -> Poll<Result<usize, WriteError>> {
+        self.shared().poll(
+            |mux| mux.write(self.id, data),
+            |wakers| wakers.stream(self.id).writer = Some(cx.waker().clone()),
+        )
+    }
+
     /// The stream's number.
     pub fn id(&self) -> StreamId {
-        StreamId::from_wire(0)
+        self.id
     }
 
     /// Writes some of `data` and returns how many bytes; waits while the send buffer is full.
@@ -28,8 +50,7 @@ impl SendStream {
     ///
     /// Cancel safe: if it is dropped before it returns, nothing was written.
     pub async fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
-        let _ = data;
-        std::future::pending().await
+        poll_fn(|cx| self.poll_write_some(data, cx)).await
     }
 
     /// Writes all of `data`.
@@ -38,8 +59,12 @@ impl SendStream {
     ///
     /// Not cancel safe: some of `data` may have been written. The stream stays usable.
     pub async fn write_all(&mut self, data: &[u8]) -> Result<(), WriteError> {
-        let _ = data;
-        std::future::pending().await
+        let mut rest = data;
+        while !rest.is_empty() {
+            let written = self.write(rest).await?;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Writes all of `data` without copying it.
@@ -48,8 +73,17 @@ impl SendStream {
     ///
     /// Not cancel safe: some of `data` may have been written. The stream stays usable.
     pub async fn write_chunk(&mut self, data: Bytes) -> Result<(), WriteError> {
-        let _ = data;
-        std::future::pending().await
+        let mut rest = data;
+        while !rest.is_empty() {
+            poll_fn(|cx| {
+                self.shared().poll(
+                    |mux| mux.write_chunk(self.id, &mut rest),
+                    |wakers| wakers.stream(self.id).writer = Some(cx.waker().clone()),
+                )
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Says that nothing more will be written. What was written still goes out, without waiting for it here.
@@ -58,7 +92,7 @@ impl SendStream {
     ///
     /// [`ClosedStream`] if it was already finished or reset.
     pub fn finish(&mut self) -> Result<(), ClosedStream> {
-        Ok(())
+        self.shared().act(|state| state.mux.finish(self.id))
     }
 
     /// Abandons the stream: what has not been sent never will be, and the peer's reader gets `code`. Works after
@@ -68,18 +102,17 @@ impl SendStream {
     ///
     /// [`ResetError`]: nothing is left to reset, or `code` is 2^62 or more.
     pub fn reset(&mut self, code: u64) -> Result<(), ResetError> {
-        let _ = code;
-        Ok(())
+        self.shared().act(|state| state.mux.reset(self.id, code))
     }
 
     /// Sets how urgent this stream is beside its siblings: 0 at first, higher goes strictly first, equals take turns.
     pub fn set_priority(&self, priority: i32) {
-        let _ = priority;
+        self.shared().act(|state| state.mux.set_priority(self.id, priority));
     }
 
     /// How urgent this stream is.
     pub fn priority(&self) -> i32 {
-        0
+        self.shared().look(|state| state.mux.priority(self.id))
     }
 
     /// Waits until the peer stops the stream, and returns its code; `None` if instead the stream was finished and all
@@ -89,7 +122,10 @@ impl SendStream {
     ///
     /// Cancel safe: nothing is lost when it is dropped.
     pub async fn stopped(&self) -> Result<Option<u64>, StoppedError> {
-        std::future::pending().await
+        poll_fn(|cx| {
+            self.shared().poll(|mux| mux.stopped(self.id), |wakers| wakers.stream(self.id).settled.add(cx))
+        })
+        .await
     }
 
     /// Waits until the peer's stack has everything that was written and the end: it has answered a QX_PING sent after
@@ -104,13 +140,16 @@ impl SendStream {
     ///
     /// Cancel safe: nothing is lost when it is dropped.
     pub async fn delivered(&self) -> Result<(), WriteError> {
-        std::future::pending().await
+        poll_fn(|cx| {
+            self.shared().poll(|mux| mux.delivered(self.id), |wakers| wakers.stream(self.id).settled.add(cx))
+        })
+        .await
     }
 }
 
 impl AsyncWrite for SendStream {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Pending
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(ready!(self.poll_write_some(data, cx))?))
     }
 
     /// Does nothing: what is written goes out by itself.
@@ -119,7 +158,24 @@ impl AsyncWrite for SendStream {
     }
 
     /// Finishes the stream, without waiting for its delivery.
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Shutting down twice is no error for those who write to any stream.
+        let _ = self.finish();
+        Poll::Ready(self.shared().error().map_or(Ok(()), |error| Err(error.into())))
+    }
+}
+
+impl Drop for SendStream {
+    fn drop(&mut self) {
+        self.shared().act(|state| {
+            state.wakers.forget_writer(self.id);
+            state.mux.release_send(self.id);
+        });
+    }
+}
+
+impl fmt::Debug for SendStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendStream").field("id", &self.id).finish_non_exhaustive()
     }
 }

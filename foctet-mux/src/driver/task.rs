@@ -1,0 +1,245 @@
+//! The task that moves bytes between a carrier and the state machine.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::shared::Shared;
+use crate::CLOSE_TIMEOUT;
+
+/// How much is handed to the carrier at once, in bytes: four full TLS records. Enough to spread the cost of a
+/// call, little enough that an urgent stream never waits for more than this.
+const WRITE_BUFFER: usize = 64 * 1024;
+
+/// The least room, in bytes, worth a read: what a TLS carrier returns at once.
+const READ_ROOM: usize = 16 * 1024;
+
+/// How many times the carrier is read and written before other tasks of the runtime get their turn.
+const ROUNDS: usize = 8;
+
+/// The driver of one connection. Ends when the carrier is released.
+#[derive(Debug)]
+pub(super) struct Task<T> {
+    carrier: Pin<Box<T>>,
+    input: BytesMut,
+    read_buffer: usize,
+    output: Vec<u8>,
+    /// How many bytes of `output` the carrier has taken.
+    written: usize,
+    /// Whether the carrier may hold back what it was given.
+    unflushed: bool,
+    /// How reading ended.
+    read_end: Option<io::Error>,
+    /// How writing failed.
+    write_end: Option<io::Error>,
+    sleep: Pin<Box<Sleep>>,
+    /// When the end of the connection may take no longer.
+    deadline: Option<Instant>,
+    is_shut: bool,
+    /// What the timer is set to.
+    armed: Option<Instant>,
+    /// Whether the last read found nothing more.
+    is_dry: bool,
+    /// Last, so that the carrier is gone when this tells of it.
+    shared: Released,
+}
+
+/// Tells the handles that the carrier is released, also when the runtime drops the task.
+#[derive(Debug)]
+struct Released(Arc<Shared>);
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        self.0.drained();
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite> Task<T> {
+    pub(super) fn new(carrier: T, shared: Arc<Shared>) -> Self {
+        let read_buffer = shared.look(|state| state.mux.read_buffer_size());
+        Self {
+            carrier: Box::pin(carrier),
+            input: BytesMut::new(),
+            read_buffer,
+            output: Vec::new(),
+            written: 0,
+            unflushed: false,
+            read_end: None,
+            write_end: None,
+            sleep: Box::pin(sleep_until(Instant::now())),
+            deadline: None,
+            is_shut: false,
+            armed: None,
+            is_dry: true,
+            shared: Released(shared),
+        }
+    }
+
+    /// Reads as much as there is and fits; whether that was anything.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        self.is_dry = true;
+        while self.read_end.is_none() {
+            self.make_room();
+            let read = pin!(self.carrier.read_buf(&mut self.input)).poll(cx);
+            match read {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => {
+                    let end = "the carrier ended without a CONNECTION_CLOSE";
+                    self.read_end = Some(io::Error::new(io::ErrorKind::UnexpectedEof, end));
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => self.read_end = Some(error),
+            }
+            progress = true;
+            if self.input.capacity() - self.input.len() < READ_ROOM {
+                self.is_dry = false;
+                break;
+            }
+        }
+        progress
+    }
+
+    /// Sees to it that the input buffer has room, in memory of its own that is never larger than the bound on what peers
+    /// make us hold reckons with.
+    fn make_room(&mut self) {
+        let wanted = self.read_buffer.saturating_sub(self.input.len());
+        let room = self.input.capacity() - self.input.len();
+        if room >= READ_ROOM.min(wanted) || self.input.try_reclaim(wanted) {
+            return;
+        }
+        let mut fresh = BytesMut::with_capacity(self.read_buffer);
+        fresh.extend_from_slice(&self.input);
+        self.input = fresh;
+    }
+
+    /// Lets the state machine act on what was read, on the time, and on the room in the output buffer.
+    fn act(&mut self, cx: &Context<'_>) -> Option<std::time::Instant> {
+        let now = Instant::now();
+        let Self { shared, input, output, read_end, write_end, is_dry, .. } = self;
+        // What has arrived outweighs a failure to write: it may say why.
+        let failure = read_end.as_ref().or(write_end.as_ref().filter(|_| *is_dry));
+        let (timeout, lost) = shared.0.act(|state| {
+            let mux = &mut state.mux;
+            mux.handle_input(input, now.into_std());
+            if let Some(error) = failure {
+                mux.carrier_lost(error);
+            }
+            mux.handle_timeout(now.into_std());
+            if output.is_empty() {
+                mux.poll_transmit(output, WRITE_BUFFER, now.into_std());
+            }
+            let (timeout, lost) = (mux.poll_timeout(), mux.error().is_some());
+            state.driver_acted(cx, output.is_empty());
+            (timeout, lost)
+        });
+        if lost && self.deadline.is_none() {
+            self.deadline = Some(now + CLOSE_TIMEOUT);
+        }
+        timeout
+    }
+
+    /// Writes what is to be written; whether the carrier took anything.
+    fn write(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while self.write_end.is_none() && self.written < self.output.len() {
+            let rest = self.output.get(self.written..).unwrap_or_default();
+            match self.carrier.as_mut().poll_write(cx, rest) {
+                Poll::Pending => return progress,
+                Poll::Ready(Ok(0)) => self.write_end = Some(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(len)) => self.written += len,
+                Poll::Ready(Err(error)) => self.write_end = Some(error),
+            }
+            progress = true;
+            self.unflushed = true;
+        }
+        if self.write_end.is_some() || self.written >= self.output.len() {
+            self.output.clear();
+            self.written = 0;
+        }
+        progress
+    }
+
+    /// Has the carrier send what it holds back; whether that ended.
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        if self.unflushed && self.write_end.is_none() {
+            match self.carrier.as_mut().poll_flush(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => self.write_end = Some(error),
+            }
+        }
+    }
+
+    /// After the connection is lost and its last frame written: closes the sending side and waits for the peer to do the
+    /// same, so that nothing it has not read yet is destroyed by a reset.
+    fn wind_down(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_shut && self.write_end.is_none() {
+            match ready!(self.carrier.as_mut().poll_shutdown(cx)) {
+                Ok(()) => {}
+                Err(error) => self.write_end = Some(error),
+            }
+        }
+        self.is_shut = true;
+        if self.read_end.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether `at` has come; else it will wake the task.
+    fn is_time(&mut self, cx: &mut Context<'_>, at: Instant) -> bool {
+        // What is later than what the timer is set to is looked at again when that comes: most deadlines move away
+        // with every record.
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.sleep.as_mut().reset(at);
+            self.armed = Some(at);
+        }
+        let is_time = self.sleep.as_mut().poll(cx).is_ready();
+        if is_time {
+            self.armed = None;
+        }
+        is_time
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite> Future for Task<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..ROUNDS {
+            // Reading comes first: what has arrived may outweigh a timeout or a failure to write.
+            let was_read = this.read(cx);
+            let timeout = this.act(cx);
+            let was_written = this.write(cx);
+            if was_read || was_written {
+                continue;
+            }
+            if this.output.is_empty() {
+                let could_write = this.write_end.is_none();
+                this.flush(cx);
+                if could_write && this.write_end.is_some() {
+                    continue;
+                }
+            }
+            if this.deadline.is_some() && this.output.is_empty() && this.wind_down(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let at = this.deadline.or(timeout.map(Instant::from_std));
+            match at {
+                Some(at) if this.is_time(cx, at) => {
+                    if this.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                        return Poll::Ready(());
+                    }
+                }
+                _ => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
