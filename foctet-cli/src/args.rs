@@ -25,9 +25,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    #[command(visible_alias = "tx")]
+    #[command(visible_alias = "tx", args_override_self = true)]
     Send(SendArgs),
-    #[command(visible_aliases = ["rx", "recv"])]
+    #[command(visible_aliases = ["rx", "recv"], args_override_self = true)]
     Receive(ReceiveArgs),
     /// Print this node's NodeId
     Id(IdArgs),

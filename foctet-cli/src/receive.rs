@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use foctet_core::Ticket;
-use foctet_net::{Connection, Endpoint};
+use foctet_net::Connection;
 use foctet_transfer::{Event as TransferEvent, Incoming, OnConflict, SaveOptions, Summary};
 use tokio::sync::Semaphore;
 
@@ -31,27 +31,39 @@ pub(crate) async fn run(args: ReceiveArgs, report: Arc<Report>, interrupt: Inter
         () = interrupt.requested() => return Err(Failure::interrupted("nothing was fetched yet")),
     };
     let endpoint = session::open(&args.network, false).await?;
-    let result = tokio::select! {
-        result = fetch(&args, &ticket, &endpoint, &report) => result,
-        () = interrupt.requested() => Err(Failure::interrupted(INTERRUPTED_HINT)),
+    let connecting = session::connect(&endpoint, &ticket, &args.network);
+    let result = match or_interrupted(connecting, &interrupt).await {
+        // The connection outlives a transfer that is interrupted, so that the sender hears of it.
+        Ok(connection) => or_interrupted(fetch(&args, &ticket, &connection, &report), &interrupt).await,
+        Err(failure) => Err(failure),
     };
     report.clear();
     endpoint.close().await;
     result
 }
 
+/// What `work` gives, unless the user stops it.
+async fn or_interrupted<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+    interrupt: &Interrupt,
+) -> Result<T, Failure> {
+    tokio::select! {
+        result = work => result,
+        () = interrupt.requested() => Err(Failure::interrupted(INTERRUPTED_HINT)),
+    }
+}
+
 async fn fetch(
     args: &ReceiveArgs,
     ticket: &Ticket,
-    endpoint: &Endpoint,
+    connection: &Connection,
     report: &Arc<Report>,
 ) -> Result<(), Failure> {
-    let connection = session::connect(endpoint, ticket, &args.network).await?;
     report.event(&Event::Connected {
         node_id: connection.remote_id().to_string(),
-        path: session::path(&connection),
+        path: session::path(connection),
     });
-    let incoming = Incoming::fetch(&connection, ticket.secret()).await?;
+    let incoming = Incoming::fetch(connection, ticket.secret()).await?;
     report.event(&offered::event(incoming.manifest()));
 
     let on_conflict = match consent::ask(args, &incoming, report).await {
@@ -62,7 +74,7 @@ async fn fetch(
         }
     };
     let dir = (!args.to_stdout()).then_some(args.output.as_path());
-    let (summary, path) = take(incoming, dir, on_conflict, &connection, report).await?;
+    let (summary, path) = take(incoming, dir, on_conflict, connection, report).await?;
     report.event(&Event::Done {
         bytes: summary.bytes,
         files: summary.files.into(),

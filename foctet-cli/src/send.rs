@@ -43,7 +43,7 @@ pub(crate) async fn run(args: SendArgs, report: Arc<Report>, interrupt: Interrup
     let wanted = (!args.keep).then_some(args.receivers);
     let mut receivers = Receivers::new(sender, Arc::clone(&report), label, wanted);
     let result = receivers.serve(&endpoint, &interrupt).await;
-    drop(receivers);
+    receivers.stop().await;
     report.clear();
     endpoint.close().await;
     result

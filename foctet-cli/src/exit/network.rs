@@ -1,3 +1,5 @@
+use std::io;
+
 use foctet_net::{BindError, ConnectError, ConnectionError, KeyFileError};
 
 use super::{Exit, Failure};
@@ -62,7 +64,7 @@ impl From<ConnectError> for Failure {
             ConnectError::AlpnRefused => {
                 (Exit::Other, "protocol", "use the same version of foctet on both computers")
             }
-            ConnectError::ConnectionLost(lost) => return lost.into(),
+            ConnectError::ConnectionLost(lost) => return Self::from(lost),
             _ => (Exit::Other, "network", "try again with -v to see more"),
         };
         Self::new(exit, code, error.to_string(), hint)
@@ -71,17 +73,26 @@ impl From<ConnectError> for Failure {
 
 impl From<&ConnectionError> for Failure {
     fn from(error: &ConnectionError) -> Self {
-        let (exit, code, hint) = match error {
-            ConnectionError::TimedOut | ConnectionError::Lost(_) => {
-                (Exit::Unreachable, "connection-lost", "run the same command again once the network is back")
+        let lost = |message: String| {
+            let hint = "run the same command again once the network is back";
+            Self::new(Exit::Unreachable, "connection-lost", message, hint)
+        };
+        match error {
+            ConnectionError::TimedOut => lost("the other side fell silent".to_owned()),
+            ConnectionError::Lost(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => {
+                lost("the other side is gone".to_owned())
             }
-            ConnectionError::ApplicationClosed { .. } | ConnectionError::LocallyClosed => (
+            ConnectionError::Lost(cause) => lost(format!("the connection broke: {cause}")),
+            ConnectionError::ApplicationClosed { .. } | ConnectionError::LocallyClosed => Self::new(
                 Exit::Unreachable,
                 "connection-closed",
-                "see what the other side says, then run the command again",
+                "the other side ended the connection",
+                "see what it says, then run the same command again",
             ),
-            _ => (Exit::Other, "protocol", "use the same version of foctet on both computers"),
-        };
-        Self::new(exit, code, error.to_string(), hint)
+            _ => {
+                let hint = "use the same version of foctet on both computers";
+                Self::new(Exit::Other, "protocol", error.to_string(), hint)
+            }
+        }
     }
 }

@@ -106,7 +106,12 @@ impl From<ReceiveError> for Failure {
             }
             ReceiveError::Sender(remote) => {
                 let (exit, code) = remote_cause(&remote);
-                (exit, code, "see what the sender says")
+                let hint = match exit {
+                    Exit::Unreachable => "run the same command again when the sender is ready",
+                    Exit::SourceChanged => "ask the sender to send again",
+                    _ => "see what the sender says",
+                };
+                (exit, code, hint)
             }
             ReceiveError::Corrupt { .. } => (Exit::Other, "corrupt", REPORT_HINT),
             ReceiveError::Stalled => (Exit::Unreachable, "timeout", AGAIN_HINT),

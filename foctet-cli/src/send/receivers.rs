@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +7,7 @@ use foctet_net::{Connection, Endpoint};
 use foctet_transfer::wire::FailureCode;
 use foctet_transfer::{Event as TransferEvent, SendError, Sender, Summary};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::events::{Event, Path};
 use crate::exit::{Exit, Failure};
@@ -32,12 +33,16 @@ pub(super) struct Receivers {
     transferring: Arc<AtomicUsize>,
     bar: Arc<Semaphore>,
     tasks: JoinSet<Served>,
+    /// A connection outlives a task that is stopped, so that its receiver hears of it.
+    connections: HashMap<Id, Connection>,
 }
 
 /// How one receiver fared.
 struct Served {
     node_id: String,
     path: Path,
+    /// Whether it consented.
+    accepted: bool,
     result: Result<Summary, SendError>,
 }
 
@@ -57,6 +62,7 @@ impl Receivers {
             transferring: Arc::default(),
             bar: Arc::new(Semaphore::new(1)),
             tasks: JoinSet::new(),
+            connections: HashMap::new(),
         }
     }
 
@@ -68,7 +74,7 @@ impl Receivers {
                     Some(connection) => self.start(connection),
                     None => return Err(Failure::new(Exit::Other, "network", "the network is gone", "run it again")),
                 },
-                Some(served) = self.tasks.join_next() => {
+                Some(served) = self.tasks.join_next_with_id() => {
                     if self.settle(served)? {
                         return Ok(());
                     }
@@ -85,17 +91,25 @@ impl Receivers {
         }
     }
 
+    /// Stops whoever is still served.
+    pub(super) async fn stop(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
     fn start(&mut self, connection: Connection) {
         let (sender, report) = (Arc::clone(&self.sender), Arc::clone(&self.report));
         let transferring = Transferring { count: Arc::clone(&self.transferring), counted: false };
         let (label, bar) = (self.label.clone(), Arc::clone(&self.bar));
-        self.tasks.spawn(serve_one(sender, connection, report, label, bar, transferring));
+        let serving = serve_one(sender, connection.clone(), report, label, bar, transferring);
+        self.connections.insert(self.tasks.spawn(serving).id(), connection);
     }
 
     /// Takes in how one receiver fared; true when that was the last one wanted.
-    fn settle(&mut self, served: Result<Served, JoinError>) -> Result<bool, Failure> {
+    fn settle(&mut self, served: Result<(Id, Served), JoinError>) -> Result<bool, Failure> {
+        let id = served.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        self.connections.remove(&id);
         // A panic was told by its hook; the other receivers are served on.
-        let Ok(Served { node_id, path, result }) = served else { return Ok(false) };
+        let Ok((_, Served { node_id, path, accepted, result })) = served else { return Ok(false) };
         match result {
             Ok(summary) => {
                 self.done = self.done.saturating_add(1);
@@ -113,8 +127,8 @@ impl Receivers {
                 self.report.event(&Event::Waiting { why: None, node_id: None });
                 Ok(false)
             }
-            Err(error) if is_strangers(&error) => {
-                tracing::info!(%node_id, %error, "a connection without the ticket was refused");
+            Err(error) if is_strangers(&error, accepted) => {
+                tracing::info!(%node_id, %error, "a connection ended before it fetched anything");
                 Ok(false)
             }
             Err(error) if is_our_fault(&error) => Err(error.into()),
@@ -123,8 +137,9 @@ impl Receivers {
             }
             Err(error) => {
                 let short = node_id.get(..10).unwrap_or(&node_id);
+                let cause = Failure::from(error).message;
                 let why =
-                    format!("{short}: {error}. Still waiting: the same command can be run again there.");
+                    format!("{short}: {cause}. Still waiting: the same command can be run again there.");
                 self.report.event(&Event::Waiting { why: Some(why), node_id: Some(node_id) });
                 Ok(false)
             }
@@ -132,9 +147,13 @@ impl Receivers {
     }
 }
 
-/// Whoever it was did not hold the ticket: no receiver of ours.
-fn is_strangers(error: &SendError) -> bool {
-    matches!(error, SendError::WrongSecret)
+/// Whoever it was did not hold the ticket, or never showed it: no receiver of ours.
+fn is_strangers(error: &SendError, accepted: bool) -> bool {
+    match error {
+        SendError::WrongSecret => true,
+        SendError::Protocol(_) | SendError::ConnectionLost(_) => !accepted,
+        _ => false,
+    }
 }
 
 /// What no other receiver would fare better with.
@@ -200,11 +219,12 @@ async fn serve_one(
             }
         }
     };
+    let accepted = watch.is_some();
     let path = match watch {
         Some(watch) => watch.last(),
         None => session::path(&connection),
     };
-    Served { node_id, path, result }
+    Served { node_id, path, accepted, result }
 }
 
 /// Counts one transfer for as long as it lives.
