@@ -8,4 +8,5 @@ mod hostile;
 mod openssl;
 mod ours;
 mod protocols;
+mod raw;
 mod tickets;

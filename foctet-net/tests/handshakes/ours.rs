@@ -60,7 +60,7 @@ pub fn node(id: NodeId, transport: Transport, addr: SocketAddr) -> NodeAddr {
 /// An endpoint that waits for diallers, and what it says about those that fail.
 pub struct Ours {
     pub endpoint: Endpoint,
-    failures: broadcast::Receiver<HandshakeFailure>,
+    pub failures: broadcast::Receiver<HandshakeFailure>,
 }
 
 impl Ours {
