@@ -1,0 +1,296 @@
+//! Receivers that do not keep to the protocol, and honest ones that use more of it than ours does.
+
+use std::time::Duration;
+
+use blake3::hazmat::HasherExt;
+use foctet_net::{Connection, RecvStream, SendStream};
+use foctet_transfer::wire::{
+    ANSWER_END, ANSWER_GROUP, ANSWER_VALUE, ANSWER_WHOLE, Failure, FailureCode, Frame, FrameDecoder,
+    FrameError, Range, Run,
+};
+use foctet_transfer::{MAX_DATA_STREAMS, ProtocolError, SendError, Sender, Summary};
+
+use crate::pair::{Pair, secret};
+use crate::tree::{noise, write};
+
+/// The control stream of a receiver made of frames.
+struct Fake {
+    connection: Connection,
+    send: SendStream,
+    recv: RecvStream,
+    decoder: FrameDecoder,
+}
+
+impl Fake {
+    async fn hello(connection: Connection) -> Self {
+        let (send, recv) = connection.open_bi().await.unwrap();
+        let mut fake = Self { connection, send, recv, decoder: FrameDecoder::new() };
+        fake.say(Frame::Hello { secret: secret(), features: u64::MAX }).await;
+        fake
+    }
+
+    /// Takes the manifest and consents.
+    async fn accept(connection: Connection) -> Self {
+        let mut fake = Self::hello(connection).await;
+        fake.manifest().await;
+        fake.say(Frame::Accept).await;
+        fake
+    }
+
+    async fn manifest(&mut self) {
+        while !matches!(self.next().await.unwrap(), Frame::ManifestEnd { .. }) {}
+    }
+
+    async fn say(&mut self, frame: Frame) {
+        self.send.write_chunk(frame.encode()).await.ok();
+    }
+
+    async fn next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(frame) = self.decoder.next_frame().unwrap() {
+                return Some(frame);
+            }
+            self.decoder.push(&self.recv.read_chunk(65_536).await.ok()??);
+        }
+    }
+
+    async fn failure(&mut self) -> Failure {
+        loop {
+            if let Frame::Fail(failure) = self.next().await.expect("a reason") {
+                return failure;
+            }
+        }
+    }
+
+    async fn request(&self, ranges: Vec<Range>) -> (SendStream, RecvStream) {
+        let (mut send, recv) = self.connection.open_bi().await.unwrap();
+        send.write_chunk(Frame::Request(ranges).encode()).await.unwrap();
+        (send, recv)
+    }
+}
+
+/// A directory `d` with the files `a` (3.5 groups), `b` (5 bytes), `c` (empty): entries 1, 2 and 3.
+fn source(pair: &Pair) -> Vec<u8> {
+    let content = noise(1, (3 << 20) + (1 << 19));
+    write(pair.source().join("d/a"), &content);
+    write(pair.source().join("d/b"), "small");
+    write(pair.source().join("d/c"), "");
+    content
+}
+
+async fn serve_to<F: Future<Output = ()>>(
+    pair: &Pair,
+    script: impl FnOnce(Connection) -> F,
+) -> Result<Summary, SendError> {
+    let (receiver, sender) = pair.connect().await;
+    let serving = Sender::new(pair.offer(&["d"]), secret()).stall_timeout(Duration::from_secs(2));
+    let (sent, ()) = tokio::join!(serving.serve(&sender, |_| ()), script(receiver));
+    sent
+}
+
+fn range(entry: u32, first: u64, count: u64) -> Range {
+    Range { entry, first, count, values_only: false }
+}
+
+pub(crate) async fn what_was_not_offered_cannot_be_asked_for(pair: Pair) {
+    source(&pair);
+    for wrong in [
+        range(0, 0, 1),
+        range(0, 0, 0),
+        range(1, 0, 5),
+        range(1, 4, 1),
+        range(1, 0, 0),
+        range(1, u64::MAX, 1),
+        range(1, 1, u64::MAX),
+        range(2, 1, 0),
+        range(3, 0, 1),
+        range(4, 0, 1),
+        range(u32::MAX, 0, 1),
+    ] {
+        let sent = serve_to(&pair, |connection| async move {
+            let mut fake = Fake::accept(connection).await;
+            let _streams = fake.request(vec![range(2, 0, 1), wrong]).await;
+            assert_eq!(fake.failure().await.code, FailureCode::Protocol);
+        });
+        assert_eq!(sent.await, Err(SendError::Protocol(ProtocolError::NotOffered)), "{wrong:?}");
+    }
+    // Left out before.
+    let sent = serve_to(&pair, |connection| async move {
+        let mut fake = Fake::hello(connection).await;
+        fake.manifest().await;
+        fake.say(Frame::LeaveOut(vec![Run { first: 1, count: 1 }])).await;
+        fake.say(Frame::Accept).await;
+        let _streams = fake.request(vec![range(1, 0, 1)]).await;
+        assert_eq!(fake.failure().await.code, FailureCode::Protocol);
+    });
+    assert_eq!(sent.await, Err(SendError::Protocol(ProtocolError::NotOffered)));
+}
+
+pub(crate) async fn a_result_that_was_not_sent_is_not_believed(pair: Pair) {
+    source(&pair);
+    // At once, with any root; and after all but one file, with the right sums.
+    for asked in
+        [vec![], vec![range(1, 0, 4), range(2, 0, 1)], vec![range(1, 0, 4), range(2, 0, 1), range(3, 0, 0)]]
+    {
+        let sent = serve_to(&pair, |connection| async move {
+            let mut fake = Fake::accept(connection).await;
+            if !asked.is_empty() {
+                let (mut send, mut recv) = fake.request(asked).await;
+                send.finish().unwrap();
+                recv.read_to_end(10 << 20).await.unwrap();
+            }
+            fake.say(Frame::Done { root: [1; 32], files: 3, bytes: (3 << 20) + (1 << 19) + 5 }).await;
+            assert_eq!(fake.failure().await.code, FailureCode::Unverified);
+        });
+        assert_eq!(sent.await, Err(SendError::Protocol(ProtocolError::WrongResult)));
+    }
+}
+
+pub(crate) async fn garbage_from_the_receiver_is_refused(pair: Pair) {
+    source(&pair);
+    // In place of the hello: nothing of the offer is told.
+    for (garbage, error) in [
+        (
+            &b"GET / HTTP/1.1\r\n\r\n"[..],
+            ProtocolError::from(FrameError::TooLong(u32::from_be_bytes(*b"ET /"))),
+        ),
+        (&[1, 0, 0, 0, 3, 1, 2, 3], FrameError::Malformed(1).into()),
+        (&[6, 0, 0, 0, 0], ProtocolError::Unexpected { expected: "a hello" }),
+    ] {
+        let sent = serve_to(&pair, |connection| async move {
+            let (mut send, mut recv) = connection.open_bi().await.unwrap();
+            send.write_all(garbage).await.unwrap();
+            let answer = recv.read_to_end(1000).await.unwrap();
+            let mut decoder = FrameDecoder::new();
+            decoder.push(&answer);
+            let told = decoder.next_frame().unwrap();
+            assert_eq!(told, Some(Frame::Fail(Failure::new(FailureCode::Protocol))));
+            assert!(decoder.is_empty());
+        });
+        assert_eq!(sent.await, Err(SendError::Protocol(error)));
+    }
+    // On a data stream.
+    let sent = serve_to(&pair, |connection| async move {
+        let mut fake = Fake::accept(connection).await;
+        let (mut send, _recv) = fake.connection.open_bi().await.unwrap();
+        send.write_all(&[0x10, 0, 0, 0, 1, 0]).await.unwrap();
+        assert_eq!(fake.failure().await.code, FailureCode::Protocol);
+    });
+    assert_eq!(sent.await, Err(SendError::Protocol(FrameError::Malformed(0x10).into())));
+    let sent = serve_to(&pair, |connection| async move {
+        let mut fake = Fake::accept(connection).await;
+        let (mut send, _recv) = fake.connection.open_bi().await.unwrap();
+        send.write_chunk(Frame::Accept.encode()).await.unwrap();
+        assert_eq!(fake.failure().await.code, FailureCode::Protocol);
+    });
+    assert!(matches!(sent.await, Err(SendError::Protocol(ProtocolError::Unexpected { .. }))));
+}
+
+pub(crate) async fn streams_beyond_the_limit_are_refused(pair: Pair) {
+    source(&pair);
+    let sent = serve_to(&pair, |connection| async move {
+        let mut fake = Fake::accept(connection).await;
+        let mut streams = Vec::new();
+        for _ in 0..=MAX_DATA_STREAMS {
+            streams.push(fake.request(vec![range(2, 0, 1)]).await);
+        }
+        assert_eq!(fake.failure().await.code, FailureCode::Protocol);
+    });
+    assert_eq!(sent.await, Err(SendError::Protocol(ProtocolError::TooManyStreams)));
+}
+
+pub(crate) async fn a_receiver_that_never_reads_is_given_up(pair: Pair) {
+    write(pair.source().join("d/a"), noise(1, 64 << 20));
+    let sent = serve_to(&pair, |connection| async move {
+        let mut fake = Fake::accept(connection).await;
+        let _streams = fake.request(vec![range(1, 0, 64)]).await;
+        assert_eq!(fake.failure().await.code, FailureCode::Stalled);
+    });
+    assert_eq!(sent.await, Err(SendError::Stalled));
+}
+
+/// Reads one group's answer and returns its bytes.
+async fn read_group(recv: &mut RecvStream, len: usize, value: [u8; 32]) -> Vec<u8> {
+    let mut answer = vec![0; 1 + len + 32];
+    recv.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer[0], ANSWER_GROUP);
+    assert_eq!(answer[1 + len..], value);
+    answer[1..1 + len].to_vec()
+}
+
+async fn read_end(recv: &mut RecvStream, whole: Option<blake3::Hash>) {
+    let mut answer = vec![0; if whole.is_some() { 33 } else { 1 }];
+    recv.read_exact(&mut answer).await.unwrap();
+    match whole {
+        Some(hash) => assert_eq!(answer, [&[ANSWER_WHOLE], &hash.as_bytes()[..]].concat()),
+        None => assert_eq!(answer, [ANSWER_END]),
+    }
+}
+
+pub(crate) async fn ranges_can_be_asked_for_in_any_order_and_by_value(pair: Pair) {
+    let content = source(&pair);
+    let (pair, content) = (&pair, &content);
+    let value = |group: usize| {
+        let data = &content[group << 20..content.len().min((group + 1) << 20)];
+        blake3::Hasher::new().set_input_offset((group as u64) << 20).update(data).finalize_non_root()
+    };
+    let sent = serve_to(pair, |connection| async move {
+        let mut fake = Fake::accept(connection).await;
+        // The last group and the second on one stream; the first two groups' values and the third group on another.
+        let (mut one, mut first) = fake.request(vec![range(1, 3, 1), range(1, 1, 1)]).await;
+        assert!(read_group(&mut first, 1 << 19, value(3)).await == content[3 << 20..]);
+        read_end(&mut first, None).await;
+        assert!(read_group(&mut first, 1 << 20, value(1)).await == content[1 << 20..2 << 20]);
+        read_end(&mut first, None).await;
+        let values = Range { values_only: true, ..range(1, 0, 2) };
+        let (mut two, mut second) =
+            fake.request(vec![values, range(1, 2, 1), range(3, 0, 0), range(2, 0, 1)]).await;
+        for group in [0, 1] {
+            let mut answer = [0; 33];
+            second.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer[..], [&[ANSWER_VALUE], &value(group)[..]].concat());
+        }
+        read_end(&mut second, None).await;
+        read_group(&mut second, 1 << 20, value(2)).await;
+        let whole = blake3::hash(&content);
+        read_end(&mut second, Some(whole)).await;
+        let (nothing, small) = (blake3::hash(b""), blake3::hash(b"small"));
+        read_end(&mut second, Some(nothing)).await;
+        read_group(&mut second, 5, *small.as_bytes()).await;
+        read_end(&mut second, Some(small)).await;
+        // A file in one go once more: ranges may move to another stream.
+        two.write_chunk(Frame::Request(vec![range(2, 0, 1)]).encode()).await.unwrap();
+        read_group(&mut second, 5, *small.as_bytes()).await;
+        read_end(&mut second, Some(small)).await;
+        one.finish().unwrap();
+        two.finish().unwrap();
+        assert_eq!((first.read(&mut [0]).await, second.read(&mut [0]).await), (Ok(None), Ok(None)));
+
+        let mut root = blake3::Hasher::new_derive_key("foctet-transfer/1 content root");
+        let offer = pair.offer(&["d"]);
+        root.update(&offer.manifest().hash());
+        for hash in [whole, small, nothing] {
+            root.update(&[1]);
+            root.update(hash.as_bytes());
+        }
+        let root = *root.finalize().as_bytes();
+        fake.say(Frame::Done { root, files: 3, bytes: content.len() as u64 + 5 }).await;
+        assert_eq!(fake.next().await, Some(Frame::Confirm));
+    });
+    let sent = sent.await.unwrap();
+    assert_eq!(sent.files, 3);
+}
+
+pub(crate) async fn a_selection_of_what_was_not_offered_is_refused(pair: Pair) {
+    source(&pair);
+    let run = |first, count| Run { first, count };
+    for runs in [vec![run(4, 1)], vec![run(1, 0)], vec![run(2, 1), run(1, 1)], vec![run(0, u32::MAX)]] {
+        let sent = serve_to(&pair, |connection| async move {
+            let mut fake = Fake::hello(connection).await;
+            fake.manifest().await;
+            fake.say(Frame::LeaveOut(runs)).await;
+            assert_eq!(fake.failure().await.code, FailureCode::Protocol);
+        });
+        assert_eq!(sent.await, Err(SendError::Protocol(ProtocolError::BadSelection)));
+    }
+}
