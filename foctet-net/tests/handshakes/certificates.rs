@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use foctet_core::NodeIdError;
-use foctet_net::{HandshakeError, IdentityError, Rejection, TlsError, Transport};
-use rustls::SignatureScheme;
+use foctet_net::{ConnectError, HandshakeError, IdentityError, Rejection, TlsError, Transport};
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{CertificateError, SignatureScheme};
 
 use crate::forge::*;
-use crate::hostile::{self, Acceptor, Lie, LyingSigner, Peer};
+use crate::hostile::{self, Acceptor, Demands, Lie, LyingSigner, Peer};
 use crate::ours::*;
 
 /// A peer that is refused, why, and by which alert it learns of it.
@@ -29,7 +29,7 @@ impl Why {
     fn check(&self, what: &str, transport: Transport, error: &TlsError) {
         match (self, error) {
             (Self::Is(expected), TlsError::Identity(error)) => {
-                assert_eq!(error, expected, "{what} over {transport:?}")
+                assert_eq!(error, expected, "{what} over {transport:?}");
             }
             (Self::BadKey, TlsError::Identity(IdentityError::Key(_))) => {}
             _ => panic!("{what} over {transport:?}: {error:?}"),
@@ -71,7 +71,7 @@ fn cases() -> Vec<Case> {
     let mut cases = vec![
         case(
             "two certificates",
-            Peer::honest(&peer()).with_certificates(vec![certificate(), others.clone()]),
+            Peer::honest(&peer()).with_certificates(vec![certificate(), others]),
             IdentityError::CertificateCount { got: 2 },
         ),
         case(
@@ -316,6 +316,39 @@ async fn a_reflected_dial_meets_its_own_identity() {
             tls("reflection", result),
             TlsError::Identity(IdentityError::WrongIdentity { expected, got })
         );
+    }
+}
+
+#[tokio::test]
+async fn a_node_does_not_dial_itself() {
+    for transport in TRANSPORTS {
+        let ours = Ours::new().await;
+        let id = own().node_id();
+        let result = dial_from(&ours.endpoint, "itself", id, transport, ours.addr(transport)).await;
+        assert_eq!(result.map(|_| ()), Err(ConnectError::SelfConnect));
+    }
+}
+
+/// What the acceptor's alert says is what `connect` says: there is no connection that then drops.
+#[tokio::test]
+async fn connect_tells_why_the_acceptor_refused() {
+    for transport in TRANSPORTS {
+        for (error, expected) in [
+            (CertificateError::ApplicationVerificationFailure, Rejection::NotAuthorized),
+            (CertificateError::BadEncoding, Rejection::Identity { alert: 42 }),
+            (CertificateError::Expired, Rejection::Identity { alert: 45 }),
+            (CertificateError::UnknownIssuer, Rejection::Identity { alert: 48 }),
+            (CertificateError::BadSignature, Rejection::Identity { alert: 51 }),
+        ] {
+            let what = format!("{error:?} over {transport:?}");
+            let server = Peer::honest(&peer());
+            let config = server.server_config_judging(transport, Arc::new(Demands::refusing(error)));
+            let acceptor = Acceptor::with(config, server.pushes, transport).await;
+            let dialling = dial(&what, peer().node_id(), transport, acceptor.addr());
+            let (seen, result) = tokio::join!(soon(&what, acceptor.take()), dialling);
+            assert_eq!(tls(&what, result), TlsError::Rejected(expected));
+            assert_eq!(seen, hostile::Seen::default(), "{what}");
+        }
     }
 }
 

@@ -13,7 +13,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureAlgorithm, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureAlgorithm, SignatureScheme,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -94,11 +96,20 @@ impl Peer {
     }
 
     pub fn server_config(&self, transport: Transport) -> rustls::ServerConfig {
+        self.server_config_judging(transport, Arc::new(BelievesAnything))
+    }
+
+    /// With its own opinion of diallers.
+    pub fn server_config_judging(
+        &self,
+        transport: Transport,
+        judge: Arc<dyn ClientCertVerifier>,
+    ) -> rustls::ServerConfig {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
-            .with_client_cert_verifier(Arc::new(BelievesAnything))
+            .with_client_cert_verifier(judge)
             .with_cert_resolver(Arc::new(self.clone()));
         config.alpn_protocols = self.alpns(transport);
         // Bytes right behind the server's flight, before the client could say anything.
@@ -159,14 +170,14 @@ pub struct LyingSigner {
 
 #[derive(Debug)]
 enum Key {
-    Node(SecretKey),
+    Node(Box<SecretKey>),
     /// Of another algorithm, honest in its way.
     Other(Arc<dyn SigningKey>),
 }
 
 impl LyingSigner {
     pub fn new(key: &SecretKey, lie: Lie) -> Self {
-        Self { key: Arc::new(Key::Node(key.clone())), lie }
+        Self { key: Arc::new(Key::Node(Box::new(key.clone()))), lie }
     }
 
     pub fn other(key: Arc<dyn SigningKey>) -> Self {
@@ -298,9 +309,23 @@ impl ClientCertVerifier for BelievesAnything {
     }
 }
 
-/// Demands a certificate whose key proves itself by one of these schemes.
+/// Demands a certificate whose key proves itself by one of its schemes.
 #[derive(Debug)]
-pub struct Demands(pub Vec<SignatureScheme>);
+pub struct Demands {
+    schemes: Vec<SignatureScheme>,
+    refusal: Option<CertificateError>,
+}
+
+impl Demands {
+    pub fn scheme(scheme: SignatureScheme) -> Self {
+        Self { schemes: vec![scheme], refusal: None }
+    }
+
+    /// Refuses whatever it is shown.
+    pub fn refusing(refusal: CertificateError) -> Self {
+        Self { schemes: EVERY_SCHEME.to_vec(), refusal: Some(refusal) }
+    }
+}
 
 impl ClientCertVerifier for Demands {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -313,7 +338,10 @@ impl ClientCertVerifier for Demands {
         _: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        Ok(ClientCertVerified::assertion())
+        match &self.refusal {
+            Some(refusal) => Err(refusal.clone().into()),
+            None => Ok(ClientCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -335,7 +363,7 @@ impl ClientCertVerifier for Demands {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.clone()
+        self.schemes.clone()
     }
 }
 

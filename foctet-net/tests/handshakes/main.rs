@@ -2,7 +2,17 @@
 //! with the cause on the side that can know it, the alert that tells the other side, and not one byte of application
 //! data delivered.
 
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "these are tests, helpers included"
+)]
+
 mod certificates;
+#[allow(dead_code, reason = "the unit tests of the certificate profile use the rest")]
 mod forge;
 mod hostile;
 mod openssl;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::forge::Forge;
-use crate::hostile::{self, Acceptor, Lie, Peer};
+use crate::hostile::{self, Acceptor, Demands, Peer};
 use crate::ours::*;
 
 /// The alert for parameters that do not meet.
@@ -242,14 +242,9 @@ async fn the_hybrid_is_used_where_it_can_be() {
 async fn an_acceptor_that_takes_only_other_signatures_gets_nothing() {
     for transport in TRANSPORTS {
         let what = "no Ed25519";
-        let server = Peer::honest(&peer()).lying(&peer(), Lie::None);
-        let provider = Arc::new(default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_client_cert_verifier(Arc::new(hostile::Demands(vec![SignatureScheme::RSA_PSS_SHA256])))
-            .with_cert_resolver(Arc::new(server.clone()));
-        config.alpn_protocols = server.alpns(transport);
+        let server = Peer::honest(&peer());
+        let judge = Arc::new(Demands::scheme(SignatureScheme::RSA_PSS_SHA256));
+        let config = server.server_config_judging(transport, judge);
         let acceptor = Acceptor::with(config, server.pushes, transport).await;
         let dialling = dial(what, peer().node_id(), transport, acceptor.addr());
         let (seen, result) = tokio::join!(soon(what, acceptor.take()), dialling);

@@ -6,7 +6,7 @@ use crate::identity::signer::NodeSigner;
 use crate::identity::{IdentityError, certificate};
 
 #[path = "../../../tests/handshakes/forge.rs"]
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "the handshake tests use the rest")]
 mod forge;
 use forge::*;
 
