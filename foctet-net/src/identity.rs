@@ -153,3 +153,6 @@ pub fn peer_node_id(certificates: &[CertificateDer<'_>]) -> Result<NodeId, Ident
 pub fn require_alpn(negotiated: Option<&[u8]>) -> Result<&[u8], TlsError> {
     negotiated.filter(|alpn| !alpn.is_empty()).ok_or(TlsError::NoAlpn)
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,6 +202,8 @@ async fn a_dial_offers_the_hybrid_first_and_names_no_node() {
     assert!(contains(b"foctet"), "the server name");
     // supported_groups: X25519MLKEM768, X25519, and nothing else.
     assert!(contains(&[0, 10, 0, 6, 0, 4, 0x11, 0xec, 0x00, 0x1d]));
+    // Key shares for both: 1184 + 32 bytes, and 32 bytes.
+    assert!(contains(&[0x11, 0xec, 0x04, 0xc0]) && contains(&[0x00, 0x1d, 0x00, 0x20]));
     // signature_algorithms: ed25519, and nothing else.
     assert!(contains(&[0, 13, 0, 4, 0, 2, 0x08, 0x07]));
     // supported_versions: TLS 1.3, and nothing else.
