@@ -92,8 +92,8 @@ impl Config {
         self
     }
 
-    /// The most unread bytes that all streams together may hold: the window starts at the smaller of this and
-    /// 2 MiB and grows to this as the bandwidth-delay product asks. At most [`MAX_WINDOW`].
+    /// The most unread bytes that all streams together may hold. How many may be on their way at once starts at the
+    /// smaller of this and 2 MiB and grows to this as the bandwidth-delay product asks. At most [`MAX_WINDOW`].
     pub fn receive_window(mut self, bytes: u64) -> Self {
         self.receive_window = bytes.min(MAX_WINDOW);
         self

@@ -53,10 +53,15 @@ impl SendCredit {
 
 /// How much we let the peer send, on one stream or on all.
 ///
-/// The window is how far the limit runs ahead of what has been read. It starts small and grows as long as the reader
-/// could have used more: the bytes read in one round trip, doubled, is what keeps the peer from ever waiting.
+/// On a stream the window is how far the limit runs ahead of what has been read. On the connection it is how far the
+/// limit runs ahead of what has arrived, as long as what is unread stays within the ceiling: so a stream that nobody
+/// reads costs its siblings nothing until memory runs out.
+///
+/// The window starts small and grows as long as the reader could have used more: the bytes read in one round trip,
+/// doubled, is what keeps the peer from ever waiting.
 #[derive(Debug, Clone)]
 pub(crate) struct RecvWindow {
+    scope: Scope,
     window: u64,
     ceiling: u64,
     received: u64,
@@ -64,6 +69,13 @@ pub(crate) struct RecvWindow {
     advertised: u64,
     /// When the present measurement began, and how much had been read by then.
     epoch: Option<(Instant, u64)>,
+}
+
+/// What a window is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Stream,
+    Connection,
 }
 
 /// The data would exceed what the peer was allowed.
@@ -74,8 +86,18 @@ pub(crate) struct OverCredit;
 const SHORTEST_EPOCH: Duration = Duration::from_micros(500);
 
 impl RecvWindow {
-    pub(crate) fn new(window: u64, ceiling: u64) -> Self {
-        Self { window, ceiling, received: 0, consumed: 0, advertised: window, epoch: None }
+    /// The window of one stream.
+    pub(crate) fn stream(window: u64, ceiling: u64) -> Self {
+        Self::new(Scope::Stream, window, ceiling)
+    }
+
+    /// The window of all streams together.
+    pub(crate) fn connection(window: u64, ceiling: u64) -> Self {
+        Self::new(Scope::Connection, window, ceiling)
+    }
+
+    fn new(scope: Scope, window: u64, ceiling: u64) -> Self {
+        Self { scope, window, ceiling, received: 0, consumed: 0, advertised: window, epoch: None }
     }
 
     /// How many bytes have arrived, which on a stream is the next offset.
@@ -129,7 +151,14 @@ impl RecvWindow {
     }
 
     fn next_limit(&self) -> u64 {
-        self.consumed.saturating_add(self.window).min(MAX_VARINT)
+        let limit = match self.scope {
+            Scope::Stream => self.consumed.saturating_add(self.window),
+            Scope::Connection => {
+                let memory = self.consumed.saturating_add(self.ceiling);
+                self.received.saturating_add(self.window).min(memory)
+            }
+        };
+        limit.min(MAX_VARINT)
     }
 
     #[cfg(test)]
@@ -173,7 +202,7 @@ mod tests {
 
     #[test]
     fn data_up_to_the_limit_is_taken_and_one_byte_more_is_not() {
-        let mut window = RecvWindow::new(100, 100);
+        let mut window = RecvWindow::stream(100, 100);
         assert_eq!(window.receive(100), Ok(()));
         assert_eq!(window.receive(1), Err(OverCredit));
         assert_eq!(window.receive(u64::MAX), Err(OverCredit));
@@ -182,7 +211,7 @@ mod tests {
 
     #[test]
     fn an_update_is_due_when_half_of_the_window_has_been_read() {
-        let (mut window, now) = (RecvWindow::new(100, 100), start());
+        let (mut window, now) = (RecvWindow::stream(100, 100), start());
         window.receive(100).unwrap();
         assert!(!window.consume(49, now, None));
         assert!(window.consume(1, now, None));
@@ -192,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_reader_held_back_by_the_window_makes_it_grow_to_the_ceiling() {
-        let (mut window, mut now) = (RecvWindow::new(1_000, 6_000), start());
+        let (mut window, mut now) = (RecvWindow::stream(1_000, 6_000), start());
         let mut seen = Vec::new();
         for _ in 0..10 {
             now += MS;
@@ -207,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_reader_slower_than_the_window_leaves_it_as_it_is() {
-        let (mut window, mut now) = (RecvWindow::new(1_000, 1_000_000), start());
+        let (mut window, mut now) = (RecvWindow::stream(1_000, 1_000_000), start());
         for _ in 0..100 {
             now += 10 * MS;
             window.advertise();
@@ -218,8 +247,22 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_reads_narrows_the_connections_window_only_at_its_ceiling() {
+        let mut window = RecvWindow::connection(100, 250);
+        window.receive(100).unwrap();
+        assert!(window.is_due());
+        assert_eq!(window.advertise(), 200);
+        window.receive(100).unwrap();
+        assert_eq!(window.advertise(), 250);
+        window.receive(50).unwrap();
+        assert!(!window.is_due());
+        assert!(window.consume(250, start(), None));
+        assert_eq!(window.advertise(), 350);
+    }
+
+    #[test]
     fn limits_stay_below_2_to_the_62() {
-        let mut window = RecvWindow::new(100, 100);
+        let mut window = RecvWindow::stream(100, 100);
         window.received = MAX_VARINT;
         window.consumed = MAX_VARINT;
         assert_eq!(window.advertise(), MAX_VARINT);

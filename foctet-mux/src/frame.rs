@@ -250,7 +250,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn id(&mut self) -> Result<StreamId, Violation> {
-        Ok(StreamId::from_wire(self.varint()?))
+        Ok(StreamId::from_u64(self.varint()?))
     }
 
     fn stream_count(&mut self) -> Result<u64, Violation> {

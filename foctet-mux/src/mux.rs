@@ -95,7 +95,7 @@ impl Mux {
             control: VecDeque::new(),
             deliveries: VecDeque::new(),
             credit: SendCredit::default(),
-            window: RecvWindow::new(window, config.receive_window.max(window)),
+            window: RecvWindow::connection(window, config.receive_window.max(window)),
             unsent: 0,
             unread: 0,
             received_datagrams: DatagramQueue::new(config.datagram_buffer),

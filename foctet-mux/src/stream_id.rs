@@ -52,14 +52,14 @@ pub struct StreamId(u64);
 impl StreamId {
     /// The `index`th (from 0) stream that `initiator` opens in direction `dir`.
     ///
-    /// `index` must be below 2^60, which every stream limit of the protocol guarantees.
-    pub(crate) fn new(initiator: Role, dir: Dir, index: u64) -> Self {
+    /// `index` is below 2^60, which every stream limit of the protocol guarantees; higher bits are lost.
+    pub fn new(initiator: Role, dir: Dir, index: u64) -> Self {
         let kind = u64::from(initiator == Role::Server) | (u64::from(dir == Dir::Uni) << 1);
         Self((index << 2) | kind)
     }
 
-    /// A stream number as it came off the wire.
-    pub(crate) fn from_wire(id: u64) -> Self {
+    /// A stream number as it came off the wire, below 2^62.
+    pub fn from_u64(id: u64) -> Self {
         Self(id)
     }
 
@@ -112,7 +112,7 @@ mod tests {
             (4 * 77 + 3, Role::Server, Dir::Uni, 77),
             ((1 << 62) - 1, Role::Server, Dir::Uni, (1 << 60) - 1),
         ] {
-            let id = StreamId::from_wire(wire);
+            let id = StreamId::from_u64(wire);
             assert_eq!((id.initiator(), id.dir(), id.index()), (role, dir, index));
             assert_eq!(StreamId::new(role, dir, index), id);
         }

@@ -251,6 +251,13 @@ impl Streams {
         }
     }
 
+    /// Forgets a stream that nobody holds, done or not.
+    pub(crate) fn forget_unheld(&mut self, id: StreamId) {
+        if self.table.get(&id).is_some_and(|stream| !stream.send_held && !stream.recv_held) {
+            self.table.remove(&id);
+        }
+    }
+
     /// The peer allows more streams; whether that is news.
     pub(crate) fn raise_limit(&mut self, dir: Dir, limit: u64) -> bool {
         let local = &mut self.local[dir.index()];

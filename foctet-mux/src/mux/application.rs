@@ -245,12 +245,12 @@ impl Mux {
         }
         let recv = self.streams.recv_mut(id).ok_or(ResetError::ClosedStream)?;
         let stopped = recv.stop(code);
-        if let Some(discarded) = stopped
-            && self.error.is_none()
-        {
+        if let Some(discarded) = stopped {
             self.unread -= discarded;
-            self.consumed(discarded);
-            self.list(id);
+            if self.error.is_none() {
+                self.consumed(discarded);
+                self.list(id);
+            }
         }
         self.streams.settle(id);
         stopped.map(|_| ()).ok_or(ResetError::ClosedStream)
@@ -262,8 +262,8 @@ impl Mux {
         let _ = self.finish(id);
         if let Some(stream) = self.streams.get_mut(id) {
             stream.send_held = false;
-            self.streams.settle(id);
         }
+        self.released(id);
     }
 
     /// The application let go of the receiving half: it stops the stream unless that has ended.
@@ -273,6 +273,16 @@ impl Mux {
         }
         // An error means that there is nothing to stop, which is just as well.
         let _ = self.stop(id, 0);
+        self.released(id);
+    }
+
+    fn released(&mut self, id: StreamId) {
+        if self.error.is_some() {
+            // Nothing will come to end it.
+            self.streams.forget_unheld(id);
+        } else {
+            self.streams.settle(id);
+        }
     }
 
     /// The longest datagram, in bytes, that the peer takes; `None` if it takes none or is not yet known.

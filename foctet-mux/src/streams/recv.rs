@@ -63,7 +63,7 @@ impl Recv {
             stop: Stop::Wanted,
             settled: false,
             unread: Chunks::default(),
-            window: RecvWindow::new(window, ceiling),
+            window: RecvWindow::stream(window, ceiling),
         }
     }
 
