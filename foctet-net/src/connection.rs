@@ -5,6 +5,7 @@ mod finishing;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -41,11 +42,19 @@ pub(crate) struct Inner {
     pub(crate) alpn: Box<[u8]>,
     /// What was finished and is not yet delivered; what `Endpoint::close` waits for.
     pub(crate) finishing: Finishing,
+    /// Whether this side has closed it. The transports disagree on what can be read then; here nothing can.
+    closed_here: AtomicBool,
 }
 
 impl Connection {
     pub(crate) fn new(carrier: Carrier, remote_id: NodeId, alpn: &[u8]) -> Self {
-        let inner = Inner { carrier, remote_id, alpn: alpn.into(), finishing: Finishing::default() };
+        let inner = Inner {
+            carrier,
+            remote_id,
+            alpn: alpn.into(),
+            finishing: Finishing::default(),
+            closed_here: AtomicBool::new(false),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -129,6 +138,7 @@ impl Connection {
     ///
     /// Cancel safe: dropped before it resolves, it has taken nothing.
     pub async fn accept_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
+        self.check_not_closed_here()?;
         let (send, recv) = self.inner.carrier.accept_bi().await?;
         Ok((SendStream::new(send, self.clone()), RecvStream::new(recv, self.clone())))
     }
@@ -143,6 +153,7 @@ impl Connection {
     ///
     /// Cancel safe: dropped before it resolves, it has taken nothing.
     pub async fn accept_uni(&self) -> Result<RecvStream, ConnectionError> {
+        self.check_not_closed_here()?;
         Ok(RecvStream::new(self.inner.carrier.accept_uni().await?, self.clone()))
     }
 
@@ -167,6 +178,7 @@ impl Connection {
     ///
     /// Cancel safe: dropped before it resolves, it has taken nothing.
     pub async fn read_datagram(&self) -> Result<Bytes, ConnectionError> {
+        self.check_not_closed_here()?;
         self.inner.carrier.read_datagram().await
     }
 
@@ -178,12 +190,16 @@ impl Connection {
 
     /// Closes the connection now.
     ///
-    /// Whatever waits on it ends with [`ConnectionError::LocallyClosed`], and the peer gets
-    /// [`ConnectionError::ApplicationClosed`] with this code and reason. Data that was not yet delivered may
+    /// Whatever waits on it ends with [`ConnectionError::LocallyClosed`], and what has arrived is no longer read. The
+    /// peer gets [`ConnectionError::ApplicationClosed`] with this code and reason, and can still read what had arrived
+    /// there. Does nothing to a connection that is over. Data that was not yet delivered may
     /// be lost: finish the streams and await [`SendStream::delivered`] first where it matters. Codes above
     /// [`MAX_CODE`] are sent as that; a reason over about a thousand bytes may be cut short.
     pub fn close(&self, code: u64, reason: &[u8]) {
-        self.inner.carrier.close(code.min(MAX_CODE), reason);
+        if self.close_reason().is_none() {
+            self.inner.closed_here.store(true, Ordering::Relaxed);
+            self.inner.carrier.close(code.min(MAX_CODE), reason);
+        }
     }
 
     /// Waits until the connection is over, and says why.
@@ -209,6 +225,15 @@ impl Connection {
     /// Waits until a connection that is over has told the peer.
     pub(crate) async fn drained(&self) {
         self.inner.carrier.drained().await;
+    }
+
+    /// Once this side has closed the connection, nothing more is read from it.
+    pub(crate) fn check_not_closed_here(&self) -> Result<(), ConnectionError> {
+        if self.inner.closed_here.load(Ordering::Relaxed) {
+            Err(ConnectionError::LocallyClosed)
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn downgrade(&self) -> WeakConnection {

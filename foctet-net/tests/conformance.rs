@@ -3,7 +3,13 @@
 //! A behaviour is an async function over a connected [`Pair`](pair::Pair); the list below makes a test of it for each
 //! transport.
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests, helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests, helpers included"
+)]
+#![allow(unreachable_pub, reason = "nobody depends on a test")]
 
 #[path = "conformance/cancelling.rs"]
 mod cancelling;

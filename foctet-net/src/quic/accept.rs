@@ -1,10 +1,12 @@
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use noq::crypto::rustls::HandshakeData;
 use rustls::pki_types::CertificateDer;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::paths::canonical;
 use crate::connection::{Carrier, Connection};
@@ -17,34 +19,82 @@ use crate::path::Transport;
 /// Takes connections until the endpoint is closed or this is dropped.
 pub(crate) async fn accept(endpoint: noq::Endpoint, arrivals: Arc<Arrivals>) {
     let mut handshakes = JoinSet::new();
+    let unheard = Arc::new(Unheard::default());
     loop {
         tokio::select! {
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { return };
+                let remote = canonical(incoming.remote_address());
                 // Under load nothing is kept for a dialler that has not shown to be where it says it is.
-                if arrivals.half_open(Transport::Quic) >= limits::RETRY_ABOVE && !incoming.remote_address_validated() {
+                let validated = incoming.remote_address_validated();
+                let loaded = arrivals.half_open(Transport::Quic) >= limits::RETRY_ABOVE;
+                if !validated && (loaded || unheard.contains(remote)) {
                     incoming.retry().ok();
                     continue;
                 }
-                let remote = canonical(incoming.remote_address());
-                match arrivals.begin(Transport::Quic, remote) {
-                    Some(slot) => {
-                        let arrivals = Arc::clone(&arrivals);
-                        handshakes.spawn(async move { take(incoming, remote, slot, &arrivals).await });
+                let Some(slot) = arrivals.begin(Transport::Quic, remote) else {
+                    incoming.refuse();
+                    continue;
+                };
+                let (arrivals, unheard) = (Arc::clone(&arrivals), Arc::clone(&unheard));
+                handshakes.spawn(async move {
+                    let failed = take(incoming, remote, slot, &arrivals).await;
+                    if matches!(failed, Err(HandshakeError::Tls(_))) && !validated {
+                        unheard.note(remote);
                     }
-                    None => incoming.refuse(),
-                }
+                });
             }
             Some(_) = handshakes.join_next() => {}
         }
     }
 }
 
-async fn take(incoming: noq::Incoming, remote: SocketAddr, slot: Slot, arrivals: &Arrivals) {
+async fn take(
+    incoming: noq::Incoming,
+    remote: SocketAddr,
+    slot: Slot,
+    arrivals: &Arrivals,
+) -> Result<(), HandshakeError> {
     let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming));
     match handshaken.await.unwrap_or(Err(HandshakeError::TimedOut)) {
         Ok(connection) => arrivals.admit(connection, slot).await,
-        Err(error) => arrivals.failed(Transport::Quic, remote, error),
+        Err(error) => {
+            arrivals.failed(Transport::Quic, remote, error.clone());
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Diallers that were refused before their address was validated, the newest last.
+///
+/// noq tells nobody why who has not shown to be where it says it is, so that such a dialler would wait for its timeout.
+/// When it tries again it is asked to show it first (a Retry packet), and then learns why.
+#[derive(Default)]
+struct Unheard {
+    diallers: Mutex<VecDeque<(SocketAddr, Instant)>>,
+}
+
+impl Unheard {
+    /// How many are remembered.
+    const MAX: usize = 256;
+    /// How long: until a dialler has certainly given up.
+    const LIFETIME: Duration = Duration::from_secs(30);
+
+    fn note(&self, dialler: SocketAddr) {
+        let mut diallers = self.diallers.lock().unwrap_or_else(PoisonError::into_inner);
+        if diallers.len() >= Self::MAX {
+            diallers.pop_front();
+        }
+        diallers.push_back((dialler, Instant::now()));
+    }
+
+    fn contains(&self, dialler: SocketAddr) -> bool {
+        let mut diallers = self.diallers.lock().unwrap_or_else(PoisonError::into_inner);
+        while diallers.front().is_some_and(|(_, since)| since.elapsed() > Self::LIFETIME) {
+            diallers.pop_front();
+        }
+        diallers.iter().any(|(known, _)| *known == dialler)
     }
 }
 

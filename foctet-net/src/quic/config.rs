@@ -37,7 +37,7 @@ impl QuicConfig {
         transport
             .max_concurrent_bidi_streams(limits::MAX_STREAMS_BIDI.into())
             .max_concurrent_uni_streams(limits::MAX_STREAMS_UNI.into())
-            .stream_receive_window(limits::STREAM_RECEIVE_WINDOW.into())
+            .stream_receive_window(limits::QUIC_STREAM_RECEIVE_WINDOW.into())
             .receive_window(limits::RECEIVE_WINDOW.into())
             .send_window(limits::SEND_WINDOW)
             .datagram_receive_buffer_size(Some(limits::DATAGRAM_BUFFER))

@@ -14,12 +14,12 @@ use crate::stream::StreamId;
 ///
 /// Dropped before its end, it stops the stream with code 0. Keeps its connection alive.
 ///
-/// When the connection is over, what had arrived can still be read, in order and without gaps; then reads
+/// When the peer has closed the connection or it was lost, what had arrived can still be read, in order and without gaps; then reads
 /// end with the connection's error, or with the end of the stream if that had arrived too.
 pub struct RecvStream {
     carrier: RecvCarrier,
     state: State,
-    _connection: Connection,
+    connection: Connection,
 }
 
 /// The same half as its transport knows it.
@@ -39,7 +39,7 @@ enum State {
 
 impl RecvStream {
     pub(crate) fn new(carrier: RecvCarrier, connection: Connection) -> Self {
-        Self { carrier, state: State::Open, _connection: connection }
+        Self { carrier, state: State::Open, connection }
     }
 
     /// Which stream of the connection this is.
@@ -194,7 +194,10 @@ impl RecvStream {
     /// differ once a stream has ended.
     fn has_ended(&self) -> Result<bool, ReadError> {
         match self.state {
-            State::Open => Ok(false),
+            State::Open => {
+                self.connection.check_not_closed_here()?;
+                Ok(false)
+            }
             State::Ended => Ok(true),
             State::Reset(code) => Err(ReadError::Reset(code)),
             State::Stopped => Err(ReadError::ClosedStream),

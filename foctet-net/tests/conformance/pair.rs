@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use foctet_core::{NodeAddr, TransportAddr};
-use foctet_net::{ConnectOptions, Connection, Endpoint, Prefer, RecvStream, SendStream, Transport, Transports};
+use foctet_net::{
+    ConnectOptions, Connection, Endpoint, Prefer, RecvStream, SendStream, Transport, Transports,
+};
 
 /// The application protocol of these tests.
 pub const ALPN: &[u8] = b"conformance/1";
@@ -39,10 +41,14 @@ pub async fn endpoint(transport: Transport) -> Endpoint {
 
 /// Where an endpoint is reached over one transport alone.
 pub fn addr_over(endpoint: &Endpoint, transport: Transport) -> NodeAddr {
-    let addrs = endpoint.addr().addrs().filter(|addr| match addr {
-        TransportAddr::Udp(_) => transport == Transport::Quic,
-        _ => transport == Transport::Tcp,
-    }).collect::<Vec<_>>();
+    let addrs = endpoint
+        .addr()
+        .addrs()
+        .filter(|addr| match addr {
+            TransportAddr::Udp(_) => transport == Transport::Quic,
+            _ => transport == Transport::Tcp,
+        })
+        .collect::<Vec<_>>();
     NodeAddr::new(endpoint.id()).with_addrs(addrs)
 }
 

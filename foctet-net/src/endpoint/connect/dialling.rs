@@ -42,6 +42,19 @@ impl Dialling {
         failures.entry(addr).or_insert(failure);
     }
 
+    /// Whether an address has given an answer that leaves little hope for the others, and how long they may still
+    /// take.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        match failures.values().filter_map(answer).map(|(rank, _)| rank).min() {
+            // The node itself has said so.
+            Some(REFUSED) => Some(Duration::ZERO),
+            // Most likely the node itself, but its identity is not proved at that point.
+            Some(NO_ALPN) => Some(AFTER_NO_ALPN),
+            _ => None,
+        }
+    }
+
     /// What to say when no connection came of it.
     pub(super) fn verdict(&self, timed_out: bool) -> ConnectError {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,12 +78,19 @@ impl Dialling {
     }
 }
 
-/// The error that an answer stands for, and how sure it is (0 most).
+/// How long other addresses may take once one has said that it does not speak the protocol.
+const AFTER_NO_ALPN: Duration = Duration::from_secs(1);
+
+/// Ranks of answers, the surest first.
+const REFUSED: u8 = 0;
+const NO_ALPN: u8 = 1;
+
+/// The error that an answer stands for, and how sure it is.
 fn answer(failure: &AttemptError) -> Option<(u8, ConnectError)> {
     let AttemptError::Tls(tls) = failure else { return None };
     Some(match tls {
-        TlsError::Rejected(Rejection::NotAuthorized) => (0, ConnectError::Refused),
-        TlsError::Rejected(Rejection::Alpn) | TlsError::NoAlpn => (1, ConnectError::AlpnRefused),
+        TlsError::Rejected(Rejection::NotAuthorized) => (REFUSED, ConnectError::Refused),
+        TlsError::Rejected(Rejection::Alpn) | TlsError::NoAlpn => (NO_ALPN, ConnectError::AlpnRefused),
         TlsError::Identity(IdentityError::WrongIdentity { expected, got }) => {
             (2, ConnectError::WrongIdentity { expected: *expected, got: *got })
         }

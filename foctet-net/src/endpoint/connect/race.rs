@@ -93,6 +93,9 @@ pub(super) async fn race(
     let (mut quic_ended, mut tcp_ended) = (false, false);
     let mut quic_up: Option<Contender> = None;
     let mut grace = pin!(sleep(Duration::ZERO));
+    // Set once an answer leaves little hope for what is still under way.
+    let mut hopeless = false;
+    let mut last_chance = pin!(sleep(Duration::ZERO));
     loop {
         tokio::select! {
             biased;
@@ -103,6 +106,10 @@ pub(super) async fn race(
                 }
                 if quic_up.is_some() || quic_ended {
                     return quic_up;
+                }
+                if let Some(patience) = dialling.patience() {
+                    last_chance.set(sleep(patience));
+                    hopeless = true;
                 }
             }
             contender = &mut over_quic, if !quic_ended => {
@@ -115,10 +122,17 @@ pub(super) async fn race(
                     }
                     Some(up) => return Some(up),
                     None if tcp_ended => return None,
-                    None => quic_failed.notify_one(),
+                    None => {
+                        quic_failed.notify_one();
+                        if let Some(patience) = dialling.patience() {
+                            last_chance.set(sleep(patience));
+                            hopeless = true;
+                        }
+                    }
                 }
             }
             () = &mut grace, if quic_up.is_some() => return quic_up,
+            () = &mut last_chance, if hopeless => return None,
         }
     }
 }
