@@ -1,4 +1,4 @@
-use super::{EntryKind, ManifestBuilder, ManifestError, NewEntry};
+use super::{EntryKind, Manifest, ManifestBuilder, ManifestError, NewEntry};
 
 /// Kind, parent, mode, mtime, size, length of the name, length of the target.
 const FIXED_LEN: usize = 1 + 4 + 2 + 8 + 8 + 2 + 2;
@@ -86,7 +86,98 @@ impl EntryDecoder {
         self.builder
     }
 
-    pub(crate) fn so_far(&self) -> &super::Manifest {
+    pub(crate) fn so_far(&self) -> &Manifest {
         self.builder.so_far()
+    }
+}
+
+impl Manifest {
+    /// All entries as they travel, one after the other.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.entries().for_each(|entry| encode_entry(&NewEntry::from(&entry), &mut out));
+        out
+    }
+
+    /// Reads what [`Self::encode`] wrote and checks every rule.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError`].
+    pub fn decode(encoded: &[u8]) -> Result<Self, ManifestError> {
+        let mut decoder = EntryDecoder::default();
+        if !encoded.is_empty() {
+            decoder.push_frame(encoded)?;
+        }
+        decoder.builder().finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Names that are accepted, names that collide, and names that are not accepted.
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof!["[a-z]{1,3}", "[A-Za-zé.]{1,8}", any::<String>()]
+    }
+
+    /// Parent, kind, name, mode, time, size and target.
+    type Columns = (Option<u32>, u8, String, u16, i64, u64, String);
+
+    fn entries() -> impl Strategy<Value = Vec<Columns>> {
+        let entry = (
+            proptest::option::of(0u32..6),
+            0u8..3,
+            name(),
+            0u16..0o1000,
+            any::<i64>(),
+            any::<u32>().prop_map(u64::from),
+            "[a-z./]{0,12}",
+        );
+        proptest::collection::vec(entry, 0..24)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_survives_the_wire(entries in entries()) {
+            let mut builder = ManifestBuilder::new();
+            for (parent, kind, name, mode, mtime, size, target) in &entries {
+                let (kind, size, target) = match kind {
+                    0 => (EntryKind::File, *size, ""),
+                    1 => (EntryKind::Directory, 0, ""),
+                    _ => (EntryKind::Symlink, 0, target.as_str()),
+                };
+                let new = NewEntry {
+                    parent: *parent,
+                    kind,
+                    name: name.as_bytes(),
+                    mode: *mode,
+                    mtime: *mtime,
+                    size,
+                    target: target.as_bytes(),
+                };
+                // Some break a rule, and the rest stays.
+                builder.push(new).ok();
+            }
+            let encoded = builder.so_far().encode();
+            match (Manifest::decode(&encoded), builder.finish()) {
+                (Ok(decoded), Ok(built)) => {
+                    prop_assert_eq!(&decoded, &built);
+                    prop_assert_eq!(decoded.encode(), encoded);
+                    for entry in decoded.entries() {
+                        prop_assert!(entry.path().split('/').all(|name| crate::check_name(name.as_bytes()).is_ok()));
+                    }
+                }
+                (decoded, built) => prop_assert_eq!(decoded.err(), built.err()),
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            Manifest::decode(&bytes).ok();
+        }
     }
 }

@@ -252,7 +252,7 @@ pub(crate) async fn ranges_can_be_asked_for_in_any_order_and_by_value(pair: Pair
         }
         read_end(&mut second, None).await;
         read_group(&mut second, 1 << 20, value(2)).await;
-        let whole = blake3::hash(&content);
+        let whole = blake3::hash(content);
         read_end(&mut second, Some(whole)).await;
         let (nothing, small) = (blake3::hash(b""), blake3::hash(b"small"));
         read_end(&mut second, Some(nothing)).await;

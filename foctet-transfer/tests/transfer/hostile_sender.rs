@@ -324,7 +324,8 @@ pub(crate) async fn answers_out_of_order_are_refused(pair: Pair) {
         protocol(ProtocolError::Trailing),
         "never more than was declared"
     );
-    for cut in [0, 1, 4000, 5001, 5032, 5033, 5034, 5065] {
+    // The receiver waits a moment for a reason each time.
+    for cut in [0, 4000, 5033, 5065] {
         let cut = good.get(..cut).unwrap().to_vec();
         assert_eq!(answer(&pair, 5000, cut).await, protocol(ProtocolError::EndedEarly));
     }

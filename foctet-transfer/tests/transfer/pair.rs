@@ -17,7 +17,6 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Pair {
-    pub(crate) transport: Transport,
     receiving: Endpoint,
     sending: Endpoint,
     home: TempDir,
@@ -92,7 +91,7 @@ pub(crate) async fn run<F: Future<Output = ()>>(transport: Transport, behaviour:
     let test = async {
         let (receiving, sending) = (endpoint(transport).await, endpoint(transport).await);
         let home = tempfile::tempdir().unwrap();
-        let pair = Pair { transport, receiving, sending, home };
+        let pair = Pair { receiving, sending, home };
         for dir in [pair.source(), pair.target(), pair.outside()] {
             std::fs::create_dir(dir).unwrap();
         }
