@@ -34,7 +34,12 @@ pub async fn an_unknown_protocol_is_refused(pair: Pair) {
     let options = ConnectOptions::default().prefer(Prefer::Only(pair.transport));
     let addr = addr_over(&pair.accepting, pair.transport);
     let error = pair.dialling.connect_with(addr, b"unheard-of", options).await.unwrap_err();
-    assert_eq!(error, ConnectError::AlpnRefused);
+    match (pair.transport, &error) {
+        (_, ConnectError::AlpnRefused) => {}
+        // noq says nothing to a dialler whose address is not validated, which it is not at that point.
+        (Transport::Quic, ConnectError::Unreachable { .. }) => {}
+        _ => panic!("{error:?}"),
+    }
     let failure = failures.recv().await.unwrap();
     assert_eq!(failure.transport, pair.transport);
     assert_eq!(failure.error, foctet_net::HandshakeError::Tls(foctet_net::TlsError::NoAlpn));
