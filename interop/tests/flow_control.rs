@@ -75,11 +75,14 @@ async fn an_exhausted_connection_window_blocks_until_something_is_read(way: Way)
     let settings =
         Settings { stream_window: 128 * 1024, connection_window: 256 * 1024, ..Settings::default() };
     let (opener, other, _wire) = way.over_memory(&settings).await;
-    let mut writers = Vec::new();
-    let mut unread = Vec::new();
+    let mut open = Vec::new();
     for seed in 0..3 {
         let (send, recv) = open_and_accept(&opener, &other).await;
-        let payload = Payload::new(seed, MEGABYTE);
+        open.push((Payload::new(seed, MEGABYTE), send, recv));
+    }
+    let mut writers = Vec::new();
+    let mut unread = Vec::new();
+    for (payload, send, recv) in open {
         writers.push(spawn_send(payload, send));
         unread.push((payload, recv));
         when_nothing_moves().await;
