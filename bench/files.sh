@@ -230,7 +230,7 @@ failed() {
     wait "$1" 2>/dev/null || true
     rm -f "$work/running/sender"
 }
-sender_listens_or_is_gone() { grep -q '"event":"listening"' "$used/sent" || ! kill -0 "$sender" 2>/dev/null; }
+sender_listens_or_is_gone() { grep -qs '"event":"listening"' "$used/sent" || ! kill -0 "$sender" 2>/dev/null; }
 
 way_foctet-tcp() { way_foctet tcp "$@"; }
 way_foctet-quic() { way_foctet quic "$@"; }
