@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 mod duration;
@@ -75,10 +75,20 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
-/// The definition that is parsed, completed and documented. Help names the variables without their values.
+/// The definition that is parsed, completed and documented. Help names the variables without their values; an empty
+/// variable counts as none.
 pub(crate) fn command() -> clap::Command {
-    Cli::command()
-        .mut_subcommands(|subcommand| subcommand.mut_args(|argument| argument.hide_env_values(true)))
+    Cli::command().mut_subcommands(|subcommand| {
+        subcommand.mut_args(|argument| {
+            let value = argument.get_env().and_then(std::env::var_os);
+            let argument = argument.hide_env_values(true);
+            if value.is_some_and(|value| value.is_empty()) {
+                argument.env(Resettable::Reset)
+            } else {
+                argument
+            }
+        })
+    })
 }
 
 /// Puts `receive` before a ticket that stands where a command is expected.

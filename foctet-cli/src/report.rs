@@ -65,7 +65,7 @@ impl Report {
                 node_id,
             }),
             Self::People { terminal, .. } => {
-                terminal.bar(|columns| bar::render(label, sample, Some(way), columns));
+                terminal.bar(|columns| bar::render(label, sample, way, columns));
             }
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! After each: no wrong content under a final name, nothing outside the target directory; and a second attempt
 //! completes. A few rounds by default; `FOCTET_SOAK=200` sets how many, `FOCTET_SOAK_SEED` which ones.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so
 
 #[allow(dead_code)]

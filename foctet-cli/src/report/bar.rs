@@ -13,32 +13,30 @@ const MIN_BAR_COLUMNS: usize = 6;
 /// Columns for the name of what is sent.
 const MAX_LABEL_COLUMNS: usize = 32;
 
+/// Columns kept for the numbers, so that the bar does not change its width with every digit.
+const NUMBER_COLUMNS: usize = 34;
+
 /// Renders one line of at most `columns` columns: name, share, bar, bytes, rate, time left, and the way they travel.
 ///
 /// What matters least goes first where the line is too narrow: the way, the bar, the name.
-pub(crate) fn render(label: &str, sample: &Sample, way: Option<&str>, columns: usize) -> String {
+pub(crate) fn render(label: &str, sample: &Sample, way: &str, columns: usize) -> String {
     let numbers = numbers(sample);
     let share = format!("{:>3} %", (share(sample) * 100.0).floor());
-    let label = escape::escape_within(label, MAX_LABEL_COLUMNS);
-    let used = escape::width(&label) + 2 + share.len() + 2 + escape::width(&numbers);
-    let way = way.map(|way| format!("  {way}")).unwrap_or_default();
-    let spare = columns.saturating_sub(used);
+    let head = format!("{}  {share}", escape::escape_within(label, MAX_LABEL_COLUMNS));
+    let used = escape::width(&head) + 2 + escape::width(&numbers).max(NUMBER_COLUMNS);
+    let way = format!("  {way}");
 
-    let with_way = spare.saturating_sub(way.len() + 2);
-    if with_way >= MIN_BAR_COLUMNS {
-        let bar = bar(share_of_cells(sample, with_way.min(MAX_BAR_COLUMNS)), with_way.min(MAX_BAR_COLUMNS));
-        return format!("{label}  {share}  {bar}  {numbers}{way}");
+    for way in [way.as_str(), ""] {
+        let cells = columns.saturating_sub(used + way.len() + 2).min(MAX_BAR_COLUMNS);
+        if cells >= MIN_BAR_COLUMNS {
+            return format!("{head}  {}  {numbers}{way}", bar(share_of_cells(sample, cells), cells));
+        }
     }
-    let without_way = spare.saturating_sub(2);
-    if without_way >= MIN_BAR_COLUMNS {
-        let cells = without_way.min(MAX_BAR_COLUMNS);
-        return format!("{label}  {share}  {}  {numbers}", bar(share_of_cells(sample, cells), cells));
+    let line = format!("{head}  {numbers}");
+    if escape::width(&line) <= columns {
+        return line;
     }
-    if used <= columns {
-        return format!("{label}  {share}  {numbers}");
-    }
-    let line = format!("{}  {numbers}", share.trim_start());
-    escape::escape_within(&line, columns)
+    escape::escape_within(&format!("{}  {numbers}", share.trim_start()), columns)
 }
 
 fn numbers(sample: &Sample) -> String {
@@ -47,7 +45,7 @@ fn numbers(sample: &Sample) -> String {
         text.push_str(&format!("  {}/s", units::bytes(rate)));
     }
     if let Some(left) = sample.left {
-        text.push_str(&format!("  {} left", units::duration(left)));
+        text.push_str(&format!("  {} left", units::seconds(left)));
     }
     text
 }
@@ -86,10 +84,10 @@ mod tests {
 
     #[test]
     fn a_wide_line_says_everything() {
-        let line = render("holiday.mkv", &sample(271_000_000, 381_000_000), Some("direct, QUIC"), 110);
+        let line = render("holiday.mkv", &sample(271_000_000, 381_000_000), "direct, QUIC", 110);
         assert_eq!(
             line,
-            "holiday.mkv   71 %  █████████████████████▎          271/381 MB  94 MB/s  1.0 s left  direct, QUIC"
+            "holiday.mkv   71 %  █████████████████████▎          271/381 MB  94 MB/s  1 s left  direct, QUIC"
         );
     }
 
@@ -98,7 +96,7 @@ mod tests {
         for columns in 0..140 {
             for label in ["x", "holiday.mkv", "日本の夏休みの思い出のビデオ全部入り.mkv", &"n".repeat(300)]
             {
-                let line = render(label, &sample(271_000_000, 381_000_000), Some("direct, TCP"), columns);
+                let line = render(label, &sample(271_000_000, 381_000_000), "direct, TCP", columns);
                 assert!(escape::width(&line) <= columns.max(1), "{columns}: {line}");
             }
         }
@@ -109,6 +107,6 @@ mod tests {
         assert_eq!(bar(share_of_cells(&sample(0, 100), 10), 10), " ".repeat(10));
         assert_eq!(bar(share_of_cells(&sample(100, 100), 10), 10), "█".repeat(10));
         assert_eq!(bar(share_of_cells(&sample(0, 0), 10), 10), "█".repeat(10));
-        assert!(render("x", &sample(0, 0), None, 80).contains("100 %"));
+        assert!(render("x", &sample(0, 0), "", 80).contains("100 %"));
     }
 }

@@ -17,6 +17,12 @@ pub(crate) fn bytes_of(count: u64, total: u64) -> String {
     format!("{}/{} {}", in_unit(count, unit), in_unit(total, unit), UNITS.get(unit).copied().unwrap_or("B"))
 }
 
+/// `1 s`, `42 s`, `3 min 20 s`: whole seconds, rounded up.
+pub(crate) fn seconds(left: Duration) -> String {
+    let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    if whole < 10 { format!("{whole} s") } else { duration(Duration::from_secs(whole)) }
+}
+
 /// `4.1 s`, `42 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn duration(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
@@ -102,6 +108,9 @@ mod tests {
             (7_500_000, "2 h 5 min"),
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
+        }
+        for (millis, text) in [(0, "0 s"), (1, "1 s"), (9_001, "10 s"), (200_000, "3 min 20 s")] {
+            assert_eq!(seconds(Duration::from_millis(millis)), text);
         }
     }
 }

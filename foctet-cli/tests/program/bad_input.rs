@@ -153,6 +153,17 @@ fn a_bad_command_line_is_a_usage_error_in_words_and_in_json() {
 }
 
 #[test]
+fn an_empty_variable_counts_as_none() {
+    let mut command = foctet(["receive", "--json"]);
+    for variable in
+        ["BIND", "TIMEOUT", "TRANSPORT", "JSON", "ON_CONFLICT", "CODE", "VERBOSE", "OUTPUT", "IDENTITY"]
+    {
+        command.env(format!("FOCTET_{variable}"), "");
+    }
+    Process::start(command).finish().assert_failed(2, "ticket-missing");
+}
+
+#[test]
 fn a_lasting_key_keeps_its_node_id_and_must_be_private() {
     let dir = tempdir().unwrap();
     let key = dir.path().join("key");

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use tempfile::tempdir;
@@ -117,6 +118,23 @@ fn no_at_the_question_declines() {
     assert_eq!(receiver.finish().code, Some(3));
     assert!(names(target.path()).is_empty());
     sender.finish().assert_failed(3, "declined");
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_the_receiver_and_not_the_sender() {
+    let (_source, mut sender, ticket) = sender("f", 10);
+    let target = tempdir().unwrap();
+    let mut command = foctet(["receive", &ticket]);
+    let mut terminal = Terminal::with(command.current_dir(target.path()));
+    let receiver = Process::start(command);
+    terminal.wait_for("[Y/n]");
+    receiver.signal(Signal::INT);
+    terminal.wait_for("stopped");
+    assert_eq!(receiver.finish().code, Some(130));
+    assert!(names(target.path()).is_empty());
+    assert!(sender.is_running());
+    Process::receive(&ticket, target.path(), &[]).finish().assert_success();
+    sender.finish().assert_success();
 }
 
 #[test]

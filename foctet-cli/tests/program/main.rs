@@ -1,4 +1,5 @@
 //! The program as scripts and people use it: real processes, real files, loopback only.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so
 
 mod bad_input;
