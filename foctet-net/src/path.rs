@@ -2,6 +2,8 @@
 
 mod events;
 mod info;
+mod silence;
 
 pub use events::{PathEvent, PathEvents};
 pub use info::{ConnectionStats, PathInfo, PathKind, Prefer, Transport, Transports};
+pub(crate) use silence::Progress;

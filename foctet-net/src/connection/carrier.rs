@@ -1,11 +1,13 @@
+use std::future::Future;
 use std::net::SocketAddr;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::sleep;
 
 use crate::error::{ConnectionError, SendDatagramError};
-use crate::path::{ConnectionStats, PathEvent, PathInfo, PathKind, Transport};
+use crate::path::{ConnectionStats, PathEvent, PathInfo, PathKind, Progress, Transport};
 use crate::quic;
 use crate::stream::{RecvCarrier, SendCarrier};
 
@@ -87,6 +89,32 @@ impl Carrier {
                     packets_lost: 0,
                 }
             }
+        }
+    }
+
+    /// What went out that wants an answer, and what came in. Over TCP the kernel's acknowledgements are not seen, so
+    /// that everything counts as wanting one until [`ask`](Self::ask) has been answered.
+    pub(crate) fn progress(&self) -> Progress {
+        match self {
+            Self::Quic(connection) => {
+                let stats = connection.stats();
+                // Without packets that only acknowledge.
+                Progress { sent: stats.sent_bytes, received: stats.udp_rx.bytes }
+            }
+            Self::Tcp { mux, .. } => {
+                let stats = mux.stats();
+                Progress { sent: stats.bytes_sent, received: stats.bytes_received }
+            }
+        }
+    }
+
+    /// Asks the peer's stack for a sign of life. QUIC's acknowledgements are one already.
+    pub(crate) fn ask(&self) {
+        if let Self::Tcp { mux, .. } = self {
+            // The question stays asked when its wait is dropped.
+            let mut ping = std::pin::pin!(mux.ping());
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = ping.as_mut().poll(&mut cx);
         }
     }
 

@@ -9,7 +9,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::connection::{Connection, WeakConnection};
 use crate::path::{PathInfo, Transport};
 
-/// How often to look whether the connection is over.
+use crate::path::silence::Silence;
+
+/// How often to look whether the connection is over, or silent.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Something that happened to a connection's paths.
@@ -27,6 +29,11 @@ pub enum PathEvent {
         /// Why, in words for a person.
         why: Box<str>,
     },
+    /// The peer has not answered for some seconds, though something waits for its answer. The connection is not over
+    /// yet: the path may come back, and if not, the idle timeout ends it.
+    Stalled(PathInfo),
+    /// A stalled path has come back.
+    Recovered(PathInfo),
     /// The reader was too slow, and this many events are gone. The current paths are what
     /// [`Connection::paths`](crate::Connection::paths) says.
     Lagged {
@@ -44,13 +51,19 @@ pub struct PathEvents {
     /// None over TCP, whose one path lasts as long as its connection.
     quic: Option<noq::PathEvents>,
     ticks: Interval,
+    silence: Silence,
 }
 
 impl PathEvents {
     pub(crate) fn new(connection: &Connection) -> Self {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { connection: connection.downgrade(), quic: connection.inner.carrier.path_events(), ticks }
+        Self {
+            connection: connection.downgrade(),
+            quic: connection.inner.carrier.path_events(),
+            ticks,
+            silence: Silence::new(connection),
+        }
     }
 
     /// The next event; `None` once the connection is over.
@@ -64,10 +77,14 @@ impl PathEvents {
                 biased;
                 event = from_noq(&mut self.quic) => event,
                 _ = self.ticks.tick() => {
-                    if self.connection.upgrade()?.close_reason().is_some() {
+                    let connection = self.connection.upgrade()?;
+                    if connection.close_reason().is_some() {
                         return None;
                     }
-                    continue;
+                    match self.silence.look(&connection) {
+                        Some(event) => return Some(event),
+                        None => continue,
+                    }
                 }
             };
             match event? {
