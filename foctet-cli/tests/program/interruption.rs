@@ -13,11 +13,14 @@ use crate::process::{Process, foctet};
 /// Long enough that a transfer is still running when its first progress is seen.
 const LONG: u64 = 1 << 30;
 
+/// The same where the transfer is completed in the end.
+const LESS_LONG: u64 = 256 << 20;
+
 /// A sparse file of zeros: long, and made in no time.
-fn long_file() -> (TempDir, PathBuf) {
+fn long_file(length: u64) -> (TempDir, PathBuf) {
     let source = tempdir().unwrap();
     let path = source.path().join("long");
-    File::create(&path).unwrap().set_len(LONG).unwrap();
+    File::create(&path).unwrap().set_len(length).unwrap();
     (source, path)
 }
 
@@ -40,7 +43,7 @@ fn ctrl_c_while_waiting_ends_the_sender() {
 #[test]
 fn ctrl_c_at_the_receiver_removes_the_partial_and_leaves_the_sender_waiting() {
     for transport in ["quic", "tcp"] {
-        let (_source, path) = long_file();
+        let (_source, path) = long_file(LONG);
         let target = tempdir().unwrap();
         let (mut sender, ticket) =
             Process::send(["--transport".as_ref(), transport.as_ref(), path.as_os_str()]);
@@ -58,7 +61,7 @@ fn ctrl_c_at_the_receiver_removes_the_partial_and_leaves_the_sender_waiting() {
 #[test]
 fn ctrl_c_at_the_sender_tells_the_receiver() {
     for (transport, keep) in [("quic", false), ("tcp", true)] {
-        let (_source, path) = long_file();
+        let (_source, path) = long_file(LONG);
         let target = tempdir().unwrap();
         let mut args = vec!["--transport".into(), transport.into(), path.into_os_string()];
         if keep {
@@ -77,7 +80,7 @@ fn ctrl_c_at_the_sender_tells_the_receiver() {
 
 #[test]
 fn the_second_ctrl_c_ends_at_once() {
-    let (_source, path) = long_file();
+    let (_source, path) = long_file(LONG);
     let target = tempdir().unwrap();
     let (_sender, ticket) = Process::send([&path]);
     let receiver = Process::receive(&ticket, target.path(), &[]);
@@ -91,7 +94,7 @@ fn the_second_ctrl_c_ends_at_once() {
 #[test]
 fn a_killed_receiver_leaves_no_final_name_and_comes_back() {
     for transport in ["quic", "tcp"] {
-        let (_source, path) = long_file();
+        let (_source, path) = long_file(LESS_LONG);
         let target = tempdir().unwrap();
         let (mut sender, ticket) =
             Process::send(["--transport".as_ref(), transport.as_ref(), path.as_os_str()]);
@@ -106,13 +109,13 @@ fn a_killed_receiver_leaves_no_final_name_and_comes_back() {
         Process::receive(&ticket, target.path(), &[]).finish().assert_success();
         sender.finish().assert_success();
         assert_eq!(names(target.path()), ["long"], "the first one's partial is gone too");
-        assert_eq!(fs::metadata(target.path().join("long")).unwrap().len(), LONG);
+        assert_eq!(fs::metadata(target.path().join("long")).unwrap().len(), LESS_LONG);
     }
 }
 
 #[test]
 fn a_killed_sender_leaves_no_final_name() {
-    let (_source, path) = long_file();
+    let (_source, path) = long_file(LONG);
     let target = tempdir().unwrap();
     let (sender, ticket) = Process::send(["--transport".as_ref(), "tcp".as_ref(), path.as_os_str()]);
     let receiver = Process::receive(&ticket, target.path(), &[]);
