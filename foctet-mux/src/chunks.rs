@@ -122,7 +122,7 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_come_out_as_they_went_in(
-            pieces in prop::collection::vec((0..40_000_usize, any::<bool>(), 0..50_000_usize, any::<bool>()), 0..30)
+            pieces in prop::collection::vec((0..20_000_usize, any::<bool>(), 0..30_000_usize, any::<bool>()), 0..12)
         ) {
             let (mut chunks, mut put, mut got) = (Chunks::default(), Vec::new(), Vec::new());
             for (len, copied, taken, popped) in pieces {

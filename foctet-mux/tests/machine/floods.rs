@@ -91,18 +91,17 @@ fn the_budget_refills_with_time_so_that_chatter_may_go_on_for_ever() {
 
 #[test]
 fn opening_and_resetting_a_million_streams_leaves_a_bounded_table() {
-    let limit = 1_024;
     let mut raw = Raw::new();
-    for index in 0..1_000_000 {
-        let id = client(Dir::Uni, index);
-        raw.send(&[Frame::ResetStream { id, code: 0, final_size: 0 }]);
-        assert!(raw.mux.stats(raw.now).streams <= limit);
-        if let Poll::Ready(id) = raw.mux.accept(Dir::Uni) {
+    for first in (0..1_000_000).step_by(500) {
+        let resets: Vec<_> = (first..first + 500)
+            .map(|index| Frame::ResetStream { id: client(Dir::Uni, index), code: 0, final_size: 0 })
+            .collect();
+        raw.send(&resets);
+        assert!(raw.mux.stats(raw.now).streams <= 1_024);
+        while let Poll::Ready(id) = raw.mux.accept(Dir::Uni) {
             raw.mux.release_recv(id.unwrap());
         }
-        if raw.mux.has_output() {
-            raw.output();
-        }
+        raw.output();
     }
     raw.assert_alive();
 }
@@ -163,7 +162,7 @@ fn a_peer_that_reads_nothing_costs_a_bounded_amount_of_output() {
 fn single_bytes_in_records_of_their_own_cost_their_own_size() {
     let mut raw = Raw::new();
     let id = client(Dir::Uni, 0);
-    for offset in 0..200_000 {
+    for offset in 0..100_000 {
         raw.send(&[Frame::Stream { id, offset, fin: false, data: b"x" }]);
     }
     raw.assert_alive();
@@ -172,7 +171,7 @@ fn single_bytes_in_records_of_their_own_cost_their_own_size() {
     while raw.mux.read(id, usize::MAX).is_ready() {
         pieces += 1;
     }
-    assert!(pieces <= 20, "{pieces}");
+    assert!(pieces <= 10, "{pieces}");
 }
 
 #[test]
@@ -268,7 +267,7 @@ fn the_honest_twin_of_one_byte_messages_trips_nothing() {
     // One byte a record, each answered with a credit update by a peer that knows no better.
     let mut raw = Raw::with(Config::default());
     let id = ready(raw.mux.open(Dir::Uni)).unwrap();
-    for limit in 1_000..100_000 {
+    for limit in 1_000..50_000 {
         assert!(raw.mux.write(id, b"x").is_ready());
         raw.output();
         raw.send(&[Frame::MaxData { limit: limit + 10_000 }, Frame::MaxStreamData { id, limit }]);

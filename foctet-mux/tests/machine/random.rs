@@ -181,7 +181,7 @@ impl Side {
                 true
             }
             Poll::Ready(Err(WriteError::Stopped(code))) => {
-                assert_eq!(code, 4.min(code));
+                assert!(code == 4 || code == 0);
                 half.over = true;
                 self.abandoned.insert(id);
                 true
@@ -375,7 +375,7 @@ impl Side {
         }
         let writers: Vec<_> = self.sends.keys().copied().collect();
         for id in writers {
-            let left = budget.entry(id).or_insert(20_000);
+            let left = budget.entry(id).or_insert(3_000);
             while !self.sends[&id].waits && !self.sends[&id].over {
                 let before = self.sends[&id].bytes;
                 worked |= self.write(id, *left as usize, false);
@@ -442,10 +442,7 @@ fn run(client: Config, server: Config, ops: Vec<(bool, Op)>, chunk: usize) {
         }
         assert!(!this.mux.has_output());
     }
-    for (side, other) in [(0, 1), (1, 0)] {
-        let this = [&mut a, &mut b][side].role;
-        let _ = other;
-        let side = if this == Role::Client { &mut a } else { &mut b };
+    for side in [&mut a, &mut b] {
         let (sends, recvs): (Vec<_>, Vec<_>) =
             (side.sends.keys().copied().collect(), side.recvs.keys().copied().collect());
         for id in sends {
@@ -474,7 +471,7 @@ fn run(client: Config, server: Config, ops: Vec<(bool, Op)>, chunk: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
     #[test]
     fn random_operations_keep_every_invariant(
         client in config(),
