@@ -34,7 +34,7 @@ fn loopback() -> SocketAddr {
 
 /// A dialler that is no endpoint of ours: a handshake, and then whatever the test wants.
 enum Dialler {
-    Quic(noq::Connection, noq::Endpoint),
+    Quic(noq::Connection),
     Tcp(foctet_mux::Connection),
 }
 
@@ -50,7 +50,7 @@ impl Dialler {
                 let config = noq::ClientConfig::new(Arc::new(tls));
                 let to = addr.udp().next().unwrap();
                 let connection = endpoint.connect_with(config, to, SERVER_NAME).unwrap().await.unwrap();
-                Self::Quic(connection, endpoint)
+                Self::Quic(connection)
             }
             Transport::Tcp => {
                 let tls = identity.client_config(accepting.id(), vec![[b"qmux-02.", ALPN].concat()]);
@@ -71,7 +71,7 @@ impl Dialler {
     /// Opens a unidirectional stream, writes this and finishes it.
     async fn say(&self, words: &[u8]) {
         match self {
-            Self::Quic(connection, _) => {
+            Self::Quic(connection) => {
                 let mut stream = connection.open_uni().await.unwrap();
                 stream.write_all(words).await.unwrap();
                 stream.finish().unwrap();
@@ -87,7 +87,7 @@ impl Dialler {
     /// With which code the acceptor closed the connection.
     async fn closed(&self) -> u64 {
         match self {
-            Self::Quic(connection, _) => match connection.closed().await {
+            Self::Quic(connection) => match connection.closed().await {
                 noq::ConnectionError::ApplicationClosed(close) => close.error_code.into_inner(),
                 other => panic!("{other:?}"),
             },
@@ -168,7 +168,7 @@ async fn a_dialler_that_never_ends_its_hello_is_dropped_too() {
         let dialler = Dialler::dial(transport, &accepting).await;
         let begun = Instant::now();
         match &dialler {
-            Dialler::Quic(connection, _) => {
+            Dialler::Quic(connection) => {
                 let mut stream = connection.open_uni().await.unwrap();
                 stream.write_all(&[1, 1]).await.unwrap();
                 assert_eq!(dialler.closed().await, NO_HELLO);
