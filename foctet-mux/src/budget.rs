@@ -17,6 +17,10 @@ pub(crate) const POINTLESS_PER_SECOND: u64 = 1_000;
 /// How many pointless frames each useful one makes up for: one for the stream's credit and one for the connection's.
 pub(crate) const EARNED_BY_USE: u64 = 2;
 
+/// How many bytes of stream data make up for one pointless frame more: there are peers that grant credit for every
+/// small piece that they read.
+pub(crate) const BYTES_PER_TOKEN: u64 = 64;
+
 /// How many bytes of PADDING count as one pointless frame.
 pub(crate) const PADDING_PER_TOKEN: usize = 64;
 
@@ -33,9 +37,9 @@ impl Budget {
         Self { tokens: POINTLESS_BURST, filled_at: now }
     }
 
-    /// Something useful went in or out.
-    pub(crate) fn earn(&mut self) {
-        self.add(EARNED_BY_USE);
+    /// A useful frame with this much stream data went in or out.
+    pub(crate) fn earn(&mut self, bytes: u64) {
+        self.add(EARNED_BY_USE + bytes / BYTES_PER_TOKEN);
     }
 
     /// Takes `tokens`.
@@ -79,7 +83,7 @@ mod tests {
         budget.refill(now + Duration::from_secs(1));
         assert!(budget.spend(POINTLESS_PER_SECOND, 0).is_ok());
         assert!(budget.spend(1, 0).is_err());
-        budget.earn();
+        budget.earn(0);
         assert!(budget.spend(EARNED_BY_USE, 0).is_ok());
     }
 

@@ -101,6 +101,8 @@ pub(crate) struct Streams {
     window: u64,
     ceiling: u64,
     peer: TransportParameters,
+    /// Whether the peer has said what it allows.
+    peer_known: bool,
 }
 
 impl Streams {
@@ -113,6 +115,7 @@ impl Streams {
             window: config.stream_window(),
             ceiling: config.stream_receive_window,
             peer: TransportParameters::default(),
+            peer_known: false,
         }
     }
 
@@ -121,6 +124,7 @@ impl Streams {
         self.raise_limit(Dir::Bi, peer.initial_max_streams_bidi);
         self.raise_limit(Dir::Uni, peer.initial_max_streams_uni);
         self.peer = peer;
+        self.peer_known = true;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -272,7 +276,8 @@ impl Streams {
     /// The limit at which the peer should be told that we are stuck.
     pub(crate) fn complaint_due(&self, dir: Dir) -> Option<u64> {
         let local = &self.local[dir.index()];
-        (local.wanted && local.complained != Some(local.limit)).then_some(local.limit)
+        let due = self.peer_known && local.wanted && local.complained != Some(local.limit);
+        due.then_some(local.limit)
     }
 
     pub(crate) fn complained(&mut self, dir: Dir) {
@@ -295,5 +300,16 @@ impl Streams {
     /// Every stream there is, for the end of the connection.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&StreamId, &mut Stream)> {
         self.table.iter_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of streams has up to twice as many places as streams.
+    #[test]
+    fn a_stream_costs_less_than_the_documented_kibibyte() {
+        assert!(2 * (size_of::<Stream>() + size_of::<StreamId>()) < 1_024);
     }
 }

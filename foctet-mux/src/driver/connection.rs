@@ -161,7 +161,7 @@ impl Connection {
     /// Closes the connection at once; data not yet sent is dropped. To be sure that the peer has all of a stream,
     /// [`finish`](SendStream::finish) it and wait for [`delivered`](SendStream::delivered) first.
     ///
-    /// `code` and `reason` are for the peer's application; the reason is cut to what fits one record. A connection
+    /// `code` and `reason` are for the peer's application; the reason is cut to 1,024 bytes. A connection
     /// that is already lost stays lost for its first cause.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ impl Mux {
         if !accepted.changed && !opened {
             self.budget.spend(1, types::STREAM)?;
         } else {
-            self.budget.earn();
+            self.budget.earn(len);
         }
         if accepted.news {
             recv.push(data, record, self.slice_from);

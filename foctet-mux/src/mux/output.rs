@@ -194,7 +194,7 @@ impl Mux {
         self.credit.spend(len as u64);
         self.unsent -= len as u64;
         self.stats.stream_bytes_sent += len as u64;
-        self.budget.earn();
+        self.budget.earn(len as u64);
         if send.writer_waits && send.is_roomy(self.config.stream_send_window, spare + len as u64) {
             send.writer_waits = false;
             self.events.writable(id, stream);

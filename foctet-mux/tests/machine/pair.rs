@@ -8,20 +8,20 @@ use bytes::BytesMut;
 use foctet_mux::{Config, Dir, Event, Mux, Role, StreamId};
 
 /// What the driver hands to a carrier at once.
-pub const WRITE: usize = 64 * 1024;
+pub(crate) const WRITE: usize = 64 * 1024;
 
 /// Any instant does: all others are relative to it.
-pub fn epoch() -> Instant {
+pub(crate) fn epoch() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
 /// One end: its machine, what has arrived for it, and what it was told.
-pub struct Side {
-    pub mux: Mux,
+pub(crate) struct Side {
+    pub(crate) mux: Mux,
     input: BytesMut,
     /// What is on its way to it, and when it arrives.
     wire: VecDeque<(Instant, Vec<u8>)>,
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl Side {
@@ -34,16 +34,16 @@ impl Side {
         }
     }
 
-    pub fn open(&mut self, dir: Dir) -> StreamId {
+    pub(crate) fn open(&mut self, dir: Dir) -> StreamId {
         ready(self.mux.open(dir)).unwrap()
     }
 
-    pub fn accept(&mut self, dir: Dir) -> StreamId {
+    pub(crate) fn accept(&mut self, dir: Dir) -> StreamId {
         ready(self.mux.accept(dir)).unwrap()
     }
 
     /// Writes as much as is taken; how much that was.
-    pub fn write(&mut self, id: StreamId, data: &[u8]) -> usize {
+    pub(crate) fn write(&mut self, id: StreamId, data: &[u8]) -> usize {
         let mut written = 0;
         while let Poll::Ready(len) = self.mux.write(id, &data[written..]) {
             written += len.unwrap();
@@ -55,7 +55,7 @@ impl Side {
     }
 
     /// Reads all that is there; `true` with it if the stream ended.
-    pub fn read(&mut self, id: StreamId) -> (Vec<u8>, bool) {
+    pub(crate) fn read(&mut self, id: StreamId) -> (Vec<u8>, bool) {
         let mut all = Vec::new();
         loop {
             match self.mux.read(id, usize::MAX) {
@@ -69,19 +69,19 @@ impl Side {
 }
 
 /// Client, server, and the time it takes from one to the other.
-pub struct Pair {
-    pub client: Side,
-    pub server: Side,
-    pub now: Instant,
-    pub latency: Duration,
+pub(crate) struct Pair {
+    pub(crate) client: Side,
+    pub(crate) server: Side,
+    pub(crate) now: Instant,
+    pub(crate) latency: Duration,
     /// Into pieces of how many bytes the carrier cuts what it delivers.
-    pub chunk: usize,
+    pub(crate) chunk: usize,
     /// How many bytes went over the wire, both ways.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Pair {
-    pub fn new(client: Config, server: Config) -> Self {
+    pub(crate) fn new(client: Config, server: Config) -> Self {
         let now = epoch();
         Self {
             client: Side::new(Role::Client, client, now),
@@ -93,11 +93,11 @@ impl Pair {
         }
     }
 
-    pub fn established() -> Self {
+    pub(crate) fn established() -> Self {
         Self::both(Config::default())
     }
 
-    pub fn both(config: Config) -> Self {
+    pub(crate) fn both(config: Config) -> Self {
         let mut pair = Self::new(config.clone(), config);
         pair.drive();
         assert!(pair.client.mux.is_established() && pair.server.mux.is_established());
@@ -105,7 +105,7 @@ impl Pair {
     }
 
     /// Lets both sides send what they have to, once; whether that was anything.
-    pub fn transmit(&mut self) -> bool {
+    pub(crate) fn transmit(&mut self) -> bool {
         let (now, arrival) = (self.now, self.now + self.latency);
         let mut sent = 0;
         for (from, to) in
@@ -123,7 +123,7 @@ impl Pair {
     }
 
     /// Hands over what has arrived; whether that was anything.
-    pub fn deliver(&mut self) -> bool {
+    pub(crate) fn deliver(&mut self) -> bool {
         let mut delivered = false;
         for side in [&mut self.client, &mut self.server] {
             while side.wire.front().is_some_and(|(at, _)| *at <= self.now) {
@@ -142,7 +142,7 @@ impl Pair {
     }
 
     /// Sends, delivers and moves time on until nothing is on its way.
-    pub fn drive(&mut self) {
+    pub(crate) fn drive(&mut self) {
         loop {
             let sent = self.transmit();
             let delivered = self.deliver();
@@ -153,7 +153,7 @@ impl Pair {
     }
 
     /// Moves time on to the next arrival, if there is one.
-    pub fn skip_to_arrival(&mut self) -> bool {
+    pub(crate) fn skip_to_arrival(&mut self) -> bool {
         let arrivals = [&self.client, &self.server].into_iter().filter_map(|side| side.wire.front());
         let next = arrivals.map(|(at, _)| *at).min();
         self.now = next.unwrap_or(self.now).max(self.now);
@@ -161,7 +161,7 @@ impl Pair {
     }
 
     /// Lets `time` pass, with every timeout and arrival in it.
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
             self.drive_until(end);
@@ -193,13 +193,13 @@ impl Pair {
     }
 
     /// Loses all that is on its way.
-    pub fn cut(&mut self) {
+    pub(crate) fn cut(&mut self) {
         self.client.wire.clear();
         self.server.wire.clear();
     }
 
     /// Opens a stream at the client that the server has accepted, with both windows as at the start.
-    pub fn stream(&mut self, dir: Dir) -> StreamId {
+    pub(crate) fn stream(&mut self, dir: Dir) -> StreamId {
         let id = self.client.open(dir);
         // An empty write opens nothing, so a byte goes first and is read.
         assert_eq!(self.client.write(id, b"!"), 1);
@@ -209,12 +209,12 @@ impl Pair {
         id
     }
 
-    pub fn assert_alive(&self) {
+    pub(crate) fn assert_alive(&self) {
         assert_eq!((self.client.mux.error(), self.server.mux.error()), (None, None));
     }
 }
 
-pub fn ready<T>(poll: Poll<T>) -> T {
+pub(crate) fn ready<T>(poll: Poll<T>) -> T {
     match poll {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("pending"),

@@ -402,7 +402,7 @@ fn run(client: Config, server: Config, ops: Vec<(bool, Op)>, chunk: usize) {
     let mut now = epoch();
     for (first, op) in ops {
         // A carrier takes some output after each operation, but not always all.
-        let limit = if chunk % 2 == 0 { 16_384 } else { 65_536 };
+        let limit = if chunk.is_multiple_of(2) { 16_384 } else { 65_536 };
         let (this, other) = if first { (&mut a, &mut b) } else { (&mut b, &mut a) };
         this.apply(op, &mut now);
         this.listen();

@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use foctet_mux::{Config, ConnectionError, Dir, Frame, Mux, Role, StreamId, TransportErrorCode};
 
-use crate::pair::{WRITE, epoch};
+use crate::pair::epoch;
 
 /// A stream that the raw client opens.
-pub fn client(dir: Dir, index: u64) -> StreamId {
+pub(crate) fn client(dir: Dir, index: u64) -> StreamId {
     StreamId::new(Role::Client, dir, index)
 }
 
 /// A stream that the machine, the server, opens.
-pub fn server(dir: Dir, index: u64) -> StreamId {
+pub(crate) fn server(dir: Dir, index: u64) -> StreamId {
     StreamId::new(Role::Server, dir, index)
 }
 
-pub fn varint(value: u64) -> Vec<u8> {
+pub(crate) fn varint(value: u64) -> Vec<u8> {
     let (len, bits) = match value {
         0..64 => (1, 0),
         64..16_384 => (2, 1),
@@ -29,7 +29,7 @@ pub fn varint(value: u64) -> Vec<u8> {
     bytes
 }
 
-pub fn read_varint(input: &mut &[u8]) -> u64 {
+pub(crate) fn read_varint(input: &mut &[u8]) -> u64 {
     let len = 1 << (input[0] >> 6);
     let mut bytes = [0; 8];
     bytes[8 - len..].copy_from_slice(&input[..len]);
@@ -38,7 +38,7 @@ pub fn read_varint(input: &mut &[u8]) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-pub fn encode(frames: &[Frame<'_>]) -> Vec<u8> {
+pub(crate) fn encode(frames: &[Frame<'_>]) -> Vec<u8> {
     let mut payload = Vec::new();
     for frame in frames {
         frame.encode(&mut payload);
@@ -46,14 +46,14 @@ pub fn encode(frames: &[Frame<'_>]) -> Vec<u8> {
     payload
 }
 
-pub fn record(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn record(payload: &[u8]) -> Vec<u8> {
     let mut wire = varint(payload.len() as u64);
     wire.extend_from_slice(payload);
     wire
 }
 
 /// What the raw client allows from the start: streams of 1,000 bytes, 10,000 in all, 100 of each direction, datagrams.
-pub fn params() -> Vec<u8> {
+pub(crate) fn params() -> Vec<u8> {
     let mut out = Vec::new();
     for (id, value) in [(4, 10_000), (5, 1_000), (6, 1_000), (7, 1_000), (8, 100), (9, 100), (0x20, 16_382)] {
         out.extend(varint(id));
@@ -64,21 +64,21 @@ pub fn params() -> Vec<u8> {
 }
 
 /// A server machine, and the bytes a client might send it.
-pub struct Raw {
-    pub mux: Mux,
-    pub now: Instant,
+pub(crate) struct Raw {
+    pub(crate) mux: Mux,
+    pub(crate) now: Instant,
     input: BytesMut,
 }
 
 impl Raw {
     /// Before the client has said anything.
-    pub fn fresh(config: Config) -> Self {
+    pub(crate) fn fresh(config: Config) -> Self {
         let now = epoch();
         Self { mux: Mux::new(Role::Server, config, now), now, input: BytesMut::new() }
     }
 
     /// After the client's parameters, with the first output out of the way.
-    pub fn with(config: Config) -> Self {
+    pub(crate) fn with(config: Config) -> Self {
         let mut raw = Self::fresh(config);
         raw.send(&[Frame::TransportParameters { encoded: &params() }]);
         assert_eq!(raw.mux.error(), None);
@@ -86,28 +86,28 @@ impl Raw {
         raw
     }
 
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Config::default())
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         self.mux.handle_input(&mut self.input, self.now);
         while self.mux.poll_event().is_some() {}
     }
 
     /// Sends frames in one record.
-    pub fn send(&mut self, frames: &[Frame<'_>]) {
+    pub(crate) fn send(&mut self, frames: &[Frame<'_>]) {
         self.bytes(&record(&encode(frames)));
     }
 
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
         self.mux.handle_timeout(self.now);
     }
 
     /// The records that the machine sends now, without their sizes.
-    pub fn output(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn output(&mut self) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         while self.mux.poll_transmit(&mut out, usize::MAX, self.now) {}
         let mut rest = &out[..];
@@ -121,25 +121,25 @@ impl Raw {
     }
 
     /// Whether the machine is content.
-    pub fn assert_alive(&self) {
+    pub(crate) fn assert_alive(&self) {
         assert_eq!(self.mux.error(), None);
     }
 
     /// Sends frames that are a violation: it must be noticed as `code`, and the peer be told so and nothing else.
     #[track_caller]
-    pub fn violates(&mut self, frames: &[Frame<'_>], code: TransportErrorCode) {
+    pub(crate) fn violates(&mut self, frames: &[Frame<'_>], code: TransportErrorCode) {
         self.bytes_violate(&record(&encode(frames)), code);
     }
 
     #[track_caller]
-    pub fn bytes_violate(&mut self, bytes: &[u8], code: TransportErrorCode) {
+    pub(crate) fn bytes_violate(&mut self, bytes: &[u8], code: TransportErrorCode) {
         self.output();
         self.bytes(bytes);
         self.assert_violated(code);
     }
 
     #[track_caller]
-    pub fn assert_violated(&mut self, code: TransportErrorCode) {
+    pub(crate) fn assert_violated(&mut self, code: TransportErrorCode) {
         match self.mux.error() {
             Some(ConnectionError::TransportError { code: found, .. }) => assert_eq!(*found, code),
             other => panic!("{other:?} where {code} was expected"),
@@ -159,7 +159,7 @@ impl Raw {
 }
 
 /// Every frame in `records`.
-pub fn frames(records: &[Vec<u8>]) -> Vec<Frame<'_>> {
+pub(crate) fn frames(records: &[Vec<u8>]) -> Vec<Frame<'_>> {
     let mut frames = Vec::new();
     for record in records {
         let mut rest = &record[..];

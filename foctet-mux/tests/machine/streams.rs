@@ -259,6 +259,17 @@ fn being_stuck_is_told_once() {
 }
 
 #[test]
+fn nothing_is_complained_of_before_the_peer_has_said_what_it_allows() {
+    let mut raw = Raw::fresh(Config::default());
+    assert!(raw.mux.open(Dir::Bi).is_pending());
+    let records = raw.output();
+    assert!(matches!(frames(&records)[..], [Frame::TransportParameters { .. }]));
+    raw.send(&[Frame::TransportParameters { encoded: &[] }]);
+    let records = raw.output();
+    assert!(frames(&records).contains(&Frame::StreamsBlocked { dir: Dir::Bi, limit: 0 }));
+}
+
+#[test]
 fn large_pieces_are_kept_as_slices_and_small_ones_do_not_pin_the_read_buffer() {
     let mut raw = Raw::new();
     let id = client(Dir::Uni, 0);
