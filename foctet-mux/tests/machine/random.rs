@@ -69,7 +69,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let window = prop_oneof![1..100_u64, 100..50_000_u64, Just(1 << 20)];
+    let window = prop_oneof![50..500_u64, 500..50_000_u64, Just(1 << 20)];
     (window.clone(), window.clone(), window.clone(), window, 1..6_u64, 1..6_u64).prop_map(
         |(stream, total, send, stream_send, bidi, uni)| {
             Config::default()
@@ -82,6 +82,10 @@ fn config() -> impl Strategy<Value = Config> {
         },
     )
 }
+
+/// How much is written on each stream after the random operations: more than its send buffer takes at once
+/// ([`foctet_mux::MIN_SEND_BUFFER`]), so that writers must wait and be woken.
+const LAST_WORDS: u64 = 25_000;
 
 /// The byte at `offset` of what `role` sends on `id`.
 fn byte(role: Role, id: StreamId, offset: u64) -> u8 {
@@ -375,7 +379,7 @@ impl Side {
         }
         let writers: Vec<_> = self.sends.keys().copied().collect();
         for id in writers {
-            let left = budget.entry(id).or_insert(3_000);
+            let left = budget.entry(id).or_insert(LAST_WORDS);
             while !self.sends[&id].waits && !self.sends[&id].over {
                 let before = self.sends[&id].bytes;
                 worked |= self.write(id, *left as usize, false);
@@ -471,7 +475,7 @@ fn run(client: Config, server: Config, ops: Vec<(bool, Op)>, chunk: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
     #[test]
     fn random_operations_keep_every_invariant(
         client in config(),
