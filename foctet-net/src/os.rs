@@ -42,6 +42,19 @@ pub(crate) fn tcp_listener(addr: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// EAFNOSUPPORT, which has no [`io::ErrorKind`] of its own.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_SUCH_FAMILY: i32 = 97;
+#[cfg(windows)]
+const NO_SUCH_FAMILY: i32 = 10047;
+#[cfg(not(any(target_os = "linux", target_os = "android", windows)))]
+const NO_SUCH_FAMILY: i32 = 47;
+
+/// Whether a socket could not be had because the machine has no addresses of its family.
+pub(crate) fn lacks_family(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(NO_SUCH_FAMILY)
+}
+
 /// Whether an error of `accept` concerns one connection only, so that the next call may well succeed; others
 /// (no more file descriptors, no memory) need a pause.
 pub(crate) fn concerns_one_connection(error: &io::Error) -> bool {

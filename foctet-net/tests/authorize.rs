@@ -58,7 +58,7 @@ async fn the_refused_learn_it_from_connect_and_the_others_get_in() {
     assert_eq!(asked, [stranger.id(), friend.id(), stranger.id(), friend.id()]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refusal_ends_the_race_at_once() {
     let stranger = builder().build().await.unwrap();
     let accepting = builder().authorize(|_| false).build().await.unwrap();

@@ -1,7 +1,7 @@
 //! One suite of behaviours, run unchanged over every transport.
 //!
 //! A behaviour is an async function over a connected [`Pair`](pair::Pair); the list below makes a test of it for each
-//! transport.
+//! transport. The clock stands still while anything runs, so that a busy machine changes nothing.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +34,7 @@ macro_rules! on_every_transport {
     ($($file:ident { $($behaviour:ident,)* })*) => {
         mod quic {
             $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #[tokio::test(start_paused = true)]
                 async fn $behaviour() {
                     crate::pair::run(foctet_net::Transport::Quic, crate::$file::$behaviour).await;
                 }
@@ -42,7 +42,7 @@ macro_rules! on_every_transport {
         }
         mod tcp {
             $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #[tokio::test(start_paused = true)]
                 async fn $behaviour() {
                     crate::pair::run(foctet_net::Transport::Tcp, crate::$file::$behaviour).await;
                 }

@@ -28,7 +28,7 @@ pub(super) fn bind(addrs: &[SocketAddr], transports: Transports) -> Result<Vec<B
     let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
     let mut v4_failure = None;
     for _ in 0..TRIES {
-        match bind_one(v4, transports) {
+        match try_bind_any_port(v4, transports) {
             Ok(first) => match try_bind(SocketAddr::new(v6.ip(), first.addr.port()), transports) {
                 Ok(second) => return Ok(vec![first, second]),
                 Err(failed) if failed.is_conflict() => {}
@@ -45,10 +45,12 @@ pub(super) fn bind(addrs: &[SocketAddr], transports: Transports) -> Result<Vec<B
     }
     match v4_failure {
         // The machine may have IPv6 alone.
-        Some(failed) => match bind_one(v6, transports) {
+        Some(failed) => match try_bind_any_port(v6, transports) {
             Ok(only) => Ok(vec![only]),
-            Err(_) if lacks_family(&failed) => Err(BindError::NoFamily),
-            Err(_) => Err(failed),
+            Err(also) if os::lacks_family(&failed.source) && os::lacks_family(&also.source) => {
+                Err(BindError::NoFamily)
+            }
+            Err(_) => Err(failed.at(v4)),
         },
         None => Err(BindError::NoCommonPort { addr: v4, tries: TRIES }),
     }
@@ -56,17 +58,24 @@ pub(super) fn bind(addrs: &[SocketAddr], transports: Transports) -> Result<Vec<B
 
 /// Binds one address; where the port is ours to choose, one that both transports have free.
 fn bind_one(addr: SocketAddr, transports: Transports) -> Result<Bound, BindError> {
-    let tries = if addr.port() == 0 { TRIES } else { 1 };
-    for attempt in 1..=tries {
-        match try_bind(addr, transports) {
-            Err(failed) if failed.is_conflict() && attempt < tries => {}
-            Err(failed) if failed.is_conflict() && tries > 1 => {
-                return Err(BindError::NoCommonPort { addr, tries });
-            }
-            bound => return bound.map_err(|failed| failed.at(addr)),
+    if addr.port() != 0 {
+        return try_bind(addr, transports).map_err(|failed| failed.at(addr));
+    }
+    match try_bind_any_port(addr, transports) {
+        Err(failed) if failed.is_conflict() => Err(BindError::NoCommonPort { addr, tries: TRIES }),
+        bound => bound.map_err(|failed| failed.at(addr)),
+    }
+}
+
+fn try_bind_any_port(addr: SocketAddr, transports: Transports) -> Result<Bound, Failed> {
+    let mut bound = try_bind(addr, transports);
+    for _ in 1..TRIES {
+        match &bound {
+            Err(failed) if failed.is_conflict() => bound = try_bind(addr, transports),
+            _ => break,
         }
     }
-    Err(BindError::NoCommonPort { addr, tries })
+    bound
 }
 
 /// Which socket the system refused.
@@ -105,13 +114,6 @@ fn try_bind(addr: SocketAddr, transports: Transports) -> Result<Bound, Failed> {
         bound.tcp = Some(listener);
     }
     Ok(bound)
-}
-
-fn lacks_family(error: &BindError) -> bool {
-    let (BindError::Udp { source, .. } | BindError::Tcp { source, .. }) = error else { return false };
-    // EAFNOSUPPORT has no kind of its own in every version of the standard library.
-    matches!(source.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-        || format!("{:?}", source.kind()) == "Uncategorized"
 }
 
 impl Bound {

@@ -23,7 +23,8 @@ pub(super) async fn close(inner: &Inner) {
         quic.endpoint.set_server_config(None);
     }
     // The listeners, their handshakes and the watch on the interfaces.
-    inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    let mut tasks = std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+    tasks.shutdown().await;
 
     let mut connections = inner.live.all();
     let delivery = each(connections.clone(), |connection| async move { connection.delivered().await });

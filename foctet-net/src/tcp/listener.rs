@@ -14,7 +14,7 @@ use super::goodbye::goodbye;
 use crate::alpn;
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Arrivals, Slot};
-use crate::error::{HandshakeError, IoFailure};
+use crate::error::{ConnectionError, HandshakeError, IoFailure};
 use crate::identity::{self, TlsError};
 use crate::os;
 use crate::path::Transport;
@@ -90,9 +90,7 @@ async fn handshake(stream: TcpStream, remote: SocketAddr, config: &TcpConfig) ->
     };
     // The dialler is verified: from here on we speak.
     let mux = foctet_mux::Connection::new(stream, Role::Server, config.mux.clone());
-    mux.established()
-        .await
-        .map_err(|error| Refusal { error: HandshakeError::ConnectionLost(error.into()), stream: None })?;
+    mux.established().await.map_err(|error| Refusal { error: lost(error.into()), stream: None })?;
     Ok(Connection::new(Carrier::Tcp { mux, remote }, id, &alpn))
 }
 
@@ -104,6 +102,14 @@ fn check(stream: &TlsStream<TcpStream>) -> Result<(Box<[u8]>, foctet_core::NodeI
     let alpn = alpn::from_tcp(agreed).ok_or(TlsError::NoAlpn)?;
     let id = identity::peer_node_id(session.peer_certificates().unwrap_or_default())?;
     Ok((alpn.into(), id))
+}
+
+/// Why a connection was lost before its dialler's first frame.
+fn lost(error: ConnectionError) -> HandshakeError {
+    match error {
+        ConnectionError::Lost(_) | ConnectionError::ApplicationClosed { .. } => HandshakeError::Abandoned,
+        other => HandshakeError::ConnectionLost(other),
+    }
 }
 
 fn failed(error: &std::io::Error) -> HandshakeError {

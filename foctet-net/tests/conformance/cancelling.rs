@@ -3,10 +3,7 @@ use std::time::Duration;
 use foctet_net::ConnectionError;
 use tokio::time::timeout;
 
-use crate::pair::{ALPN, Pair, cancel, connect};
-
-/// Long enough for what makes progress to show it.
-const STUCK: Duration = Duration::from_secs(1);
+use crate::pair::{ALPN, Pair, STUCK, cancel, connect, fill};
 
 pub async fn a_cancelled_read_loses_nothing(pair: Pair) {
     let ((mut send, _recv), (_peer_send, mut peer_recv)) = pair.stream().await;
@@ -23,10 +20,7 @@ pub async fn a_cancelled_read_loses_nothing(pair: Pair) {
 
 pub async fn a_cancelled_write_writes_nothing(pair: Pair) {
     let ((mut send, _recv), (_peer_send, mut peer_recv)) = pair.stream().await;
-    let mut written = 0;
-    while let Ok(wrote) = timeout(STUCK, send.write(&[1; 1 << 16])).await {
-        written += wrote.unwrap();
-    }
+    let written = fill(&mut send).await;
     for _ in 0..10 {
         cancel(send.write(&[2; 100])).await;
     }

@@ -1,12 +1,7 @@
-use std::time::Duration;
-
 use foctet_net::{Connection, ConnectionError, ReadError, SendDatagramError, WriteError};
 use tokio::time::timeout;
 
-use crate::pair::Pair;
-
-/// Long enough for what makes progress to show it.
-const STUCK: Duration = Duration::from_secs(1);
+use crate::pair::{Pair, STUCK, fill};
 
 fn closed_by_peer(code: u64, reason: &'static str) -> ConnectionError {
     ConnectionError::ApplicationClosed { code, reason: reason.into() }
@@ -41,12 +36,6 @@ pub async fn a_close_ends_a_read(pair: Pair) {
 
 pub async fn a_close_ends_a_write(pair: Pair) {
     let ((mut send, _recv), (mut peer_send, _peer_recv)) = pair.stream().await;
-    let fill = async |send: &mut foctet_net::SendStream| loop {
-        match timeout(STUCK, send.write(&[1; 65_536])).await {
-            Ok(written) => assert!(written.unwrap() > 0),
-            Err(_) => return,
-        }
-    };
     tokio::join!(fill(&mut send), fill(&mut peer_send));
     let (near, far, ()) = tokio::join!(send.write(b"x"), peer_send.write(b"x"), async {
         pair.dialler.close(1, b"x");

@@ -63,7 +63,6 @@ pub async fn a_connection_tells_its_path_and_counts(pair: Pair) {
         assert!(paths[0].remote.ip().is_loopback() && paths[0].remote.is_ipv4());
         assert!(paths[0].in_use);
     }
-    assert!(pair.dialler.rtt() > Duration::ZERO);
     assert!(pair.dialler.stats().bytes_sent >= 100_000);
     assert!(pair.acceptor.stats().bytes_received >= 100_000);
     let mut events = pair.acceptor.path_events();

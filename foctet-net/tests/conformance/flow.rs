@@ -1,27 +1,7 @@
-use std::time::Duration;
-
-use foctet_net::SendStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::pair::{Pair, pattern};
-
-/// What one side may buffer for one stream, with room to spare: the receiver's window, the sender's, the kernel's.
-const ENOUGH: usize = 64 << 20;
-
-/// Long enough for a writer that makes progress to show it.
-const STUCK: Duration = Duration::from_secs(1);
-
-/// Writes until nothing is taken any more, and says how many bytes that was.
-async fn fill(send: &mut SendStream) -> usize {
-    let chunk = [3; 1 << 16];
-    let mut written = 0;
-    while let Ok(wrote) = timeout(STUCK, send.write(&chunk)).await {
-        written += wrote.unwrap();
-        assert!(written < ENOUGH, "nothing holds the writer up");
-    }
-    written
-}
+use crate::pair::{ENOUGH, Pair, STUCK, fill, pattern};
 
 pub async fn a_reader_that_stops_holds_up_its_writer(pair: Pair) {
     let ((mut send, _recv), (_peer_send, mut peer_recv)) = pair.stream().await;

@@ -70,6 +70,23 @@ impl Pair {
     }
 }
 
+/// Long enough, on a clock that stands still while anything runs, for what makes progress to show it.
+pub const STUCK: Duration = Duration::from_secs(2);
+
+/// What one side may buffer for one stream, with room to spare: the receiver's window, the sender's, the kernel's.
+pub const ENOUGH: usize = 64 << 20;
+
+/// Writes until nothing is taken any more, and says how many bytes that was.
+pub async fn fill(send: &mut SendStream) -> usize {
+    let chunk = [1; 1 << 16];
+    let mut written = 0;
+    while let Ok(wrote) = tokio::time::timeout(STUCK, send.write(&chunk)).await {
+        written += wrote.unwrap();
+        assert!(written < ENOUGH, "nothing holds the writer up");
+    }
+    written
+}
+
 pub async fn connect(
     dialling: &Endpoint,
     accepting: &Endpoint,
