@@ -132,6 +132,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn anything_is_a_hello_or_an_error(bytes in proptest::collection::vec(0_u8.., 0..MAX_LENGTH)) {
+            if decode(&bytes).is_ok() {
+                proptest::prop_assert_eq!(varint(&mut &bytes[..]), Some(VERSION));
+            }
+        }
+    }
+
     #[test]
     fn unknown_features_and_later_fields_are_ignored() {
         assert_eq!(decode(&[1, 1, 0x3f]), Ok(()));

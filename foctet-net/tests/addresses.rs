@@ -10,7 +10,7 @@
 use std::net::SocketAddr;
 
 use foctet_core::{SecretKey, TransportAddr};
-use foctet_net::{Endpoint, Transport, Transports};
+use foctet_net::{ConnectOptions, Endpoint, Prefer, Transport, Transports};
 
 const ALPN: &[u8] = b"addresses/1";
 
@@ -64,4 +64,22 @@ async fn an_address_that_does_not_change_is_not_published_again() {
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     assert!(!addr.has_changed().unwrap());
     endpoint.close().await;
+}
+
+#[tokio::test]
+async fn ipv6_is_spoken_where_the_machine_has_it() {
+    let v6: SocketAddr = "[::1]:0".parse().unwrap();
+    let Ok(accepting) = Endpoint::builder().alpns([ALPN]).bind(v6).build().await else {
+        // The machine has none, which the other tests show to be no obstacle.
+        return;
+    };
+    let both = Endpoint::builder().build().await.unwrap();
+    for transport in [Transport::Quic, Transport::Tcp] {
+        let options = ConnectOptions::default().prefer(Prefer::Only(transport));
+        let (dialler, acceptor) =
+            tokio::join!(both.connect_with(accepting.addr(), ALPN, options), accepting.accept());
+        let (dialler, acceptor) = (dialler.unwrap(), acceptor.unwrap());
+        assert!(dialler.remote_address().is_ipv6() && acceptor.remote_address().is_ipv6());
+        assert_eq!(dialler.transport(), transport);
+    }
 }
