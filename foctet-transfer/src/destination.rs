@@ -9,8 +9,6 @@ mod survey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use self::flusher::Flusher;
 use self::plan::Plan;
 use self::stage::Stage;
@@ -168,12 +166,12 @@ impl Sink for Destination {
         Ok(())
     }
 
-    fn write(&mut self, entry: &Entry<'_>, offset: u64, pieces: &[Bytes]) -> Result<(), Fault> {
+    fn write(&mut self, entry: &Entry<'_>, offset: u64, data: &[u8]) -> Result<(), Fault> {
         let Some(open) = &mut self.file else { return Ok(()) };
-        if let Err(error) = os::write_all_at(&open.file, pieces, offset) {
+        if let Err(error) = os::write_all_at(&open.file, data, offset) {
             return Err(self.disk("write", entry, &error));
         }
-        open.unsynced = open.unsynced.saturating_add(pieces.iter().map(|piece| piece.len() as u64).sum());
+        open.unsynced = open.unsynced.saturating_add(data.len() as u64);
         if open.unsynced >= flusher::WRITE_BACK_EVERY {
             open.unsynced = 0;
             self.flusher.write_back(&open.file);

@@ -330,25 +330,10 @@ pub(crate) fn read_at_least(file: &File, buffer: &mut Vec<u8>, offset: u64, want
     Ok(())
 }
 
-/// Writes all of `slices` from `offset` on.
-pub(crate) fn write_all_at(file: &File, slices: &[bytes::Bytes], mut offset: u64) -> io::Result<()> {
-    // IOV_MAX is 1024 on Linux; fewer keep the list on the stack's order of magnitude.
-    for slices in slices.chunks(256) {
-        let mut list: Vec<io::IoSlice<'_>> = slices.iter().map(|slice| io::IoSlice::new(slice)).collect();
-        let mut left = &mut list[..];
-        while !left.is_empty() {
-            match rustix::io::pwritev(file, left, offset) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    offset = offset.saturating_add(written as u64);
-                    io::IoSlice::advance_slices(&mut left, written);
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    Ok(())
+/// Writes all of `data` from `offset` on.
+pub(crate) fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    file.write_all_at(data, offset)
 }
 
 /// Whether opening failed because a link, a socket or something that is no directory has the name.

@@ -48,6 +48,13 @@ impl Batch {
     }
 }
 
+/// Where [`Input::contiguous`] keeps what it gives out.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    whole: Bytes,
+    joined: Vec<u8>,
+}
+
 /// The answers of a data stream, read by a thread that may block.
 pub(super) struct Input {
     arrived: mpsc::Receiver<Arrived>,
@@ -75,24 +82,35 @@ impl Input {
         Ok(!self.pieces.is_empty())
     }
 
-    /// Up to `max` bytes in as many pieces as are here, at least one byte.
-    pub(super) fn take(&mut self, max: usize, out: &mut Vec<Bytes>) -> Result<usize, Halt> {
-        out.clear();
-        if !self.fill()? {
-            return Err(ProtocolError::EndedEarly.into());
-        }
-        let mut taken = 0;
-        while taken < max
-            && let Some(piece) = self.pieces.front_mut()
+    /// Exactly `len` bytes: as they came if they are in one piece, else put together in `scratch`.
+    pub(super) fn contiguous<'a>(
+        &'a mut self,
+        len: usize,
+        scratch: &'a mut Scratch,
+    ) -> Result<&'a [u8], Halt> {
+        self.fill()?;
+        if let Some(piece) = self.pieces.front_mut()
+            && piece.len() >= len
         {
-            let part = piece.split_to(piece.len().min(max - taken));
+            scratch.whole = piece.split_to(len);
             if piece.is_empty() {
                 self.pieces.pop_front();
             }
-            taken += part.len();
-            out.push(part);
+            return Ok(&scratch.whole);
         }
-        Ok(taken)
+        scratch.joined.clear();
+        while scratch.joined.len() < len {
+            if !self.fill()? {
+                return Err(ProtocolError::EndedEarly.into());
+            }
+            let Some(piece) = self.pieces.front_mut() else { continue };
+            let part = piece.split_to(piece.len().min(len - scratch.joined.len()));
+            scratch.joined.extend_from_slice(&part);
+            if piece.is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+        Ok(&scratch.joined)
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Halt> {

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
@@ -16,8 +15,8 @@ const WAITING_GROUPS: usize = 2;
 
 /// Holds each group back until it is verified.
 pub(super) struct Streamed {
-    group: Vec<Bytes>,
-    verified: mpsc::Sender<Vec<Bytes>>,
+    group: Vec<u8>,
+    verified: mpsc::Sender<Vec<u8>>,
     unwanted: Arc<Notify>,
     runtime: Handle,
 }
@@ -32,7 +31,7 @@ impl Drop for Wanted {
 }
 
 /// Must be called on a runtime.
-pub(super) fn channel() -> (Streamed, Wanted, mpsc::Receiver<Vec<Bytes>>) {
+pub(super) fn channel() -> (Streamed, Wanted, mpsc::Receiver<Vec<u8>>) {
     let (verified, output) = mpsc::channel(WAITING_GROUPS);
     let unwanted = Arc::new(Notify::new());
     let wanted = Wanted(Arc::clone(&unwanted));
@@ -44,8 +43,8 @@ impl Sink for Streamed {
         Ok(())
     }
 
-    fn write(&mut self, _entry: &Entry<'_>, _offset: u64, pieces: &[Bytes]) -> Result<(), Fault> {
-        self.group.extend_from_slice(pieces);
+    fn write(&mut self, _entry: &Entry<'_>, _offset: u64, data: &[u8]) -> Result<(), Fault> {
+        self.group.extend_from_slice(data);
         Ok(())
     }
 
@@ -69,12 +68,10 @@ impl Sink for Streamed {
 /// Writes verified groups out until there are no more, then flushes.
 pub(super) async fn write_out(
     mut output: impl AsyncWrite + Unpin,
-    mut verified: mpsc::Receiver<Vec<Bytes>>,
+    mut verified: mpsc::Receiver<Vec<u8>>,
 ) -> Result<(), Fault> {
     while let Some(group) = verified.recv().await {
-        for piece in group {
-            output.write_all(&piece).await.map_err(|error| output_fault(&error))?;
-        }
+        output.write_all(&group).await.map_err(|error| output_fault(&error))?;
     }
     output.flush().await.map_err(|error| output_fault(&error))
 }

@@ -1,10 +1,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::fault::Fault;
-use super::input::Input;
+use super::input::{Input, Scratch};
 use crate::content_root::ContentRoot;
 use crate::error::{ProtocolError, ReceiveError};
 use crate::manifest::{Entry, EntryKind, Manifest};
@@ -18,7 +16,7 @@ pub(crate) trait Sink: Send + 'static {
     /// The next file begins.
     fn begin(&mut self, entry: &Entry<'_>) -> Result<(), Fault>;
     /// Bytes of the file, in order. They have not been verified.
-    fn write(&mut self, entry: &Entry<'_>, offset: u64, pieces: &[Bytes]) -> Result<(), Fault>;
+    fn write(&mut self, entry: &Entry<'_>, offset: u64, data: &[u8]) -> Result<(), Fault>;
     /// Everything written so far is what the sender has.
     fn verified(&mut self) -> Result<(), Fault>;
     /// The file is complete and verified as a whole.
@@ -44,6 +42,10 @@ impl From<ProtocolError> for Halt {
     }
 }
 
+/// Bytes hashed and written at once. Hashing is slow in the odd pieces of a stream; this much, put together, is still
+/// in the processor's cache when it is hashed and again when it is written.
+const STRIDE: usize = 128 << 10;
+
 /// Checks the answers to a request of every selected file, in order, and passes the content on.
 pub(super) struct Verifier<S> {
     pub(super) manifest: Arc<Manifest>,
@@ -57,10 +59,10 @@ impl<S: Sink> Verifier<S> {
     pub(super) fn run(mut self) -> Result<(S, ContentRoot), Halt> {
         let manifest = Arc::clone(&self.manifest);
         let mut root = ContentRoot::new(&manifest);
-        let mut pieces = Vec::new();
+        let mut scratch = Scratch::default();
         for entry in manifest.entries() {
             if entry.kind() == EntryKind::File && self.selection.contains(entry.index()) {
-                let hash = self.file(&entry, &mut pieces)?;
+                let hash = self.file(&entry, &mut scratch)?;
                 let noted = root.record(&manifest, &self.selection, entry.index(), hash);
                 noted.map_err(|_| ProtocolError::TooFarAhead)?;
             }
@@ -69,11 +71,11 @@ impl<S: Sink> Verifier<S> {
         Ok((self.sink, root))
     }
 
-    fn file(&mut self, entry: &Entry<'_>, pieces: &mut Vec<Bytes>) -> Result<[u8; 32], Halt> {
+    fn file(&mut self, entry: &Entry<'_>, scratch: &mut Scratch) -> Result<[u8; 32], Halt> {
         self.sink.begin(entry)?;
         let mut tree = TreeHash::new(entry.size());
         for group in 0..group_count(entry.size()) {
-            let value = self.group(entry, group, pieces)?;
+            let value = self.group(entry, group, scratch)?;
             tree.push(value);
         }
         match self.input.byte()? {
@@ -91,7 +93,7 @@ impl<S: Sink> Verifier<S> {
         }
     }
 
-    fn group(&mut self, entry: &Entry<'_>, group: u64, pieces: &mut Vec<Bytes>) -> Result<[u8; 32], Halt> {
+    fn group(&mut self, entry: &Entry<'_>, group: u64, scratch: &mut Scratch) -> Result<[u8; 32], Halt> {
         match self.input.byte()? {
             ANSWER_GROUP => {}
             kind => return Err(ProtocolError::UnknownAnswer(kind).into()),
@@ -101,13 +103,12 @@ impl<S: Sink> Verifier<S> {
         let mut offset = group.saturating_mul(GROUP_LEN);
         let mut left = len;
         while left > 0 {
-            let taken = self.input.take(left, pieces)?;
-            pieces.iter().for_each(|piece| hasher.update(piece));
-            self.sink.write(entry, offset, pieces)?;
-            offset = offset.saturating_add(taken as u64);
-            left = left.saturating_sub(taken);
+            let data = self.input.contiguous(left.min(STRIDE), scratch)?;
+            hasher.update(data);
+            self.sink.write(entry, offset, data)?;
+            offset = offset.saturating_add(data.len() as u64);
+            left = left.saturating_sub(data.len());
         }
-        pieces.clear();
         let value = hasher.finish();
         let stated: [u8; 32] = self.input.array()?;
         if stated != value {
