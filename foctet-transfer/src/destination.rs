@@ -174,7 +174,7 @@ impl Sink for Destination {
         open.unsynced = open.unsynced.saturating_add(data.len() as u64);
         if open.unsynced >= flusher::WRITE_BACK_EVERY {
             open.unsynced = 0;
-            self.flusher.write_back(&open.file);
+            self.flusher.write_back(&open.file, self.path.join(entry.path()));
         }
         Ok(())
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The receiver has shown the secret, and is now told what is offered. Only at the sender.
+    Admitted,
     /// The receiver has consented; content is going to flow. Only at the sender.
     Accepted {
         /// Bytes in the files that the receiver wants.

@@ -81,7 +81,11 @@ impl Incoming {
         Survey::of(dir, &self.manifest).map_err(ReceiveError::Disk)
     }
 
-    /// Tells the sender that its offer is not wanted.
+    /// Tells the sender that its offer is not wanted, and waits, not for long, until it knows.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the transfer up; the sender may take it as stopped instead of declined.
     pub async fn decline(mut self) {
         self.control.last_word(&Frame::Decline).await.ok();
     }

@@ -2,7 +2,7 @@
 //!
 //! No function here follows a symbolic link, except [`Dir::open_path`] for the path that the user gave.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -159,12 +159,13 @@ impl Dir {
     }
 
     /// The names in this directory in no order, without `.` and `..`.
-    pub(crate) fn names(&self) -> io::Result<Vec<Vec<u8>>> {
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.0)? {
-            let name = entry?.file_name().to_bytes().to_vec();
-            if name != b"." && name != b".." {
-                names.push(name);
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                names.push(name.to_owned());
             }
         }
         Ok(names)
@@ -227,7 +228,7 @@ impl Dir {
     /// Removes whatever is in this directory. Links are removed, not followed.
     pub(crate) fn clear(&self) -> io::Result<()> {
         for name in self.names()? {
-            let name = OsStr::from_bytes(&name);
+            let name = name.as_os_str();
             match self.remove_file(name) {
                 Err(error) if is_directory_error(&error) => {
                     self.open_to_clear(name)?.clear()?;
@@ -341,4 +342,89 @@ pub(crate) fn is_another_kind(error: &io::Error) -> bool {
     [Errno::LOOP, Errno::NXIO, Errno::NOTDIR]
         .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Dir) {
+        let home = tempfile::tempdir().unwrap();
+        let dir = Dir::open_path(home.path()).unwrap();
+        (home, dir)
+    }
+
+    #[test]
+    fn neither_way_beneath_follows_links_or_climbs() {
+        let (home, dir) = home();
+        fs::create_dir_all(home.path().join("a/b")).unwrap();
+        symlink("a", home.path().join("link")).unwrap();
+        symlink("/etc", home.path().join("a/out")).unwrap();
+        type Open = fn(&Dir, &str) -> io::Result<Dir>;
+        for open in [Dir::open_beneath as Open, Dir::walk_beneath] {
+            for path in [".", "a", "a/b"] {
+                open(&dir, path).unwrap();
+            }
+            for path in ["link", "link/b", "a/out", "..", "a/../..", "/etc", "missing"] {
+                open(&dir, path).unwrap_err();
+            }
+        }
+    }
+
+    #[test]
+    fn neither_way_to_rename_replaces_anything() {
+        let (home, dir) = home();
+        type Rename = fn(&Dir, &str, &Dir, &str, bool) -> io::Result<()>;
+        for rename in [Dir::rename_exclusive as Rename, Dir::rename_by_claim] {
+            fs::write(home.path().join("file"), "new").unwrap();
+            fs::write(home.path().join("taken"), "old").unwrap();
+            fs::create_dir_all(home.path().join("dir/x")).unwrap();
+            fs::create_dir_all(home.path().join("full")).unwrap();
+            for (from, to, directory) in [
+                ("file", "taken", false),
+                ("file", "full", false),
+                ("dir", "taken", true),
+                ("dir", "full", true),
+            ] {
+                let refused = rename(&dir, from, &dir, to, directory).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists, "{from} {to}");
+            }
+            rename(&dir, "file", &dir, "free", false).unwrap();
+            rename(&dir, "dir", &dir, "free dir", true).unwrap();
+            assert_eq!(fs::read(home.path().join("free")).unwrap(), b"new");
+            assert_eq!(fs::read(home.path().join("taken")).unwrap(), b"old");
+            assert!(home.path().join("free dir/x").is_dir() && !home.path().join("dir").exists());
+            dir.clear().unwrap();
+            assert!(dir.names().unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn clearing_removes_links_and_not_what_they_lead_to() {
+        let (outside, _) = home();
+        fs::write(outside.path().join("kept"), "x").unwrap();
+        let (home, dir) = home();
+        fs::create_dir_all(home.path().join("closed/deep")).unwrap();
+        symlink(outside.path(), home.path().join("closed/deep/link")).unwrap();
+        symlink(outside.path(), home.path().join("link")).unwrap();
+        dir.open_beneath("closed/deep").unwrap().set_mode(0).unwrap();
+        dir.open_beneath("closed").unwrap().set_mode(0o500).unwrap();
+        dir.clear().unwrap();
+        assert!(dir.names().unwrap().is_empty());
+        assert!(outside.path().join("kept").exists());
+    }
+
+    #[test]
+    fn times_before_1970_survive() {
+        let (home, dir) = home();
+        fs::write(home.path().join("f"), "").unwrap();
+        let file = dir.open_file(OsStr::new("f")).unwrap();
+        for mtime in [-1, -1_500_000_000, 0, 1_999_999_999] {
+            set_file_mtime(&file, mtime).unwrap();
+            assert_eq!(Meta::of(&file).unwrap().mtime, mtime);
+        }
+    }
 }

@@ -82,6 +82,7 @@ impl Sender {
                 return Err(fault.error);
             }
         };
+        events(Event::Admitted);
         match self.transfer(connection, &mut control, &events).await {
             Ok(summary) => Ok(summary),
             Err(fault) => {

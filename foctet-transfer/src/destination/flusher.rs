@@ -18,8 +18,8 @@ pub(super) struct Flusher {
 }
 
 enum Job {
-    /// Not needed for correctness, so neither is its result: an error stays with the file for the final one.
-    WriteBack(File),
+    /// Its result counts: the system tells of a failed write once, to whoever asks first.
+    WriteBack(File, PathBuf),
     Finish(File, PathBuf),
 }
 
@@ -35,9 +35,9 @@ impl Flusher {
     }
 
     /// Starts writing a file back, unless there is other work to do.
-    pub(super) fn write_back(&self, file: &File) {
+    pub(super) fn write_back(&self, file: &File, path: PathBuf) {
         if let (Some(jobs), Ok(file)) = (&self.jobs, file.try_clone()) {
-            jobs.try_send(Job::WriteBack(file)).ok();
+            jobs.try_send(Job::WriteBack(file, path)).ok();
         }
     }
 
@@ -70,11 +70,9 @@ fn run(work: &Receiver<Job>) -> Result<(), DiskError> {
 }
 
 fn work_on(job: Job) -> Result<(), DiskError> {
-    match job {
-        Job::WriteBack(file) => {
-            file.sync_data().ok();
-            Ok(())
-        }
-        Job::Finish(file, path) => file.sync_all().map_err(|error| DiskError::new("write", path, &error)),
-    }
+    let (synced, path) = match job {
+        Job::WriteBack(file, path) => (file.sync_data(), path),
+        Job::Finish(file, path) => (file.sync_all(), path),
+    };
+    synced.map_err(|error| DiskError::new("write", path, &error))
 }

@@ -1,7 +1,6 @@
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Offer, Root, ScanOptions};
@@ -68,7 +67,7 @@ impl Scan {
             return Err(OfferError::Unsendable { path: path.to_owned(), why });
         };
         let shown = path.file_name().unwrap_or(name);
-        if let Ok(text) = std::str::from_utf8(shown.as_bytes())
+        if let Some(text) = shown.to_str()
             && let Some(first) = self.names.insert(folded(text).into_owned(), path.to_owned())
         {
             return Err(OfferError::SameName { first, second: path.to_owned() });
@@ -163,21 +162,20 @@ impl Scan {
     fn add_children(
         &mut self,
         dir: &Dir,
-        names: &[Vec<u8>],
+        names: &[OsString],
         parent: u32,
         path: &Path,
         above: &mut Vec<(u64, u64)>,
     ) -> Result<(), OfferError> {
         let mut taken = HashSet::with_capacity(names.len());
         for name in names {
-            let os_name = OsStr::from_bytes(name);
-            let path = path.join(os_name);
-            let folded = std::str::from_utf8(name).ok().map(folded);
+            let path = path.join(name);
+            let folded = name.to_str().map(folded);
             if folded.as_ref().is_some_and(|folded| taken.contains(folded)) {
                 self.skipped.push(Skipped { path, why: SkipReason::Rule(Rule::Duplicate) });
                 continue;
             }
-            let found = Found { dir, name: os_name, shown: os_name, path, parent: Some(parent) };
+            let found = Found { dir, name, shown: name, path, parent: Some(parent) };
             match self.add(&found, above)? {
                 None => taken.extend(folded),
                 Some(why) => self.skipped.push(Skipped { path: found.path, why }),
@@ -198,7 +196,7 @@ impl Scan {
         let new = NewEntry {
             parent: found.parent,
             kind,
-            name: found.shown.as_bytes(),
+            name: found.shown.as_encoded_bytes(),
             mode: meta.mode,
             mtime: meta.mtime,
             size: if is_file { meta.size } else { 0 },

@@ -231,7 +231,7 @@ pub(crate) async fn progress_ends_at_the_total_on_both_sides(pair: Pair) {
     results.0.unwrap();
     results.1.unwrap();
     let (sent, received) = (sent.into_inner().unwrap(), received.into_inner().unwrap());
-    assert_eq!(sent.first(), Some(&Event::Accepted { total, files: 2 }));
+    assert_eq!(sent.get(..2), Some(&[Event::Admitted, Event::Accepted { total, files: 2 }][..]));
     let complete = Event::Progress { bytes: total, total, files: 2 };
     assert_eq!(sent.last(), Some(&complete));
     assert_eq!(received.get(received.len() - 2..), Some(&[complete, Event::Flushing][..]));
