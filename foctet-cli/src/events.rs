@@ -30,6 +30,12 @@ pub(crate) enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         node_id: Option<String>,
     },
+    /// The peer has not answered for some seconds, though something waits for its answer.
+    Stalled {
+        path: Path,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        node_id: Option<String>,
+    },
     /// What is offered.
     Manifest { files: u64, bytes: u64, entries: Vec<Entry> },
     /// How far a transfer has come.
@@ -50,6 +56,8 @@ pub(crate) enum Event {
     },
     /// An entry was left out.
     Skipped { path: String, why: String },
+    /// An entry at the top was saved under another name, because its own was taken.
+    Renamed { path: String, name: String },
     /// A transfer is complete and verified by the receiver.
     Done {
         bytes: u64,
@@ -142,6 +150,14 @@ mod tests {
             (
                 Event::Progress { bytes: 1, total: 2, files: 0, rate: 3, node_id: None },
                 r#"{"v":1,"event":"progress","bytes":1,"total":2,"files":0,"rate":3}"#,
+            ),
+            (
+                Event::Stalled { path: path(), node_id: None },
+                r#"{"v":1,"event":"stalled","path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
+            ),
+            (
+                Event::Renamed { path: text("p"), name: text("n") },
+                r#"{"v":1,"event":"renamed","path":"p","name":"n"}"#,
             ),
             (Event::Waiting { why: None, node_id: None }, r#"{"v":1,"event":"waiting"}"#),
             (

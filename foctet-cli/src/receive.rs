@@ -111,6 +111,7 @@ async fn take(
             TransferEvent::Skipped { path, why } => {
                 report.event(&Event::Skipped { path, why: why.to_string() });
             }
+            TransferEvent::Renamed { path, name } => report.event(&Event::Renamed { path, name }),
             _ => {}
         }
     };

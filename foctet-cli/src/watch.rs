@@ -78,6 +78,10 @@ impl Watch {
                 }
                 event = next => match event {
                     Some(PathEvent::Closed { why, .. }) => self.tell_path(Some(&why)),
+                    Some(PathEvent::Stalled(_)) => self.report.event(&Event::Stalled {
+                        path: session::path(&self.connection),
+                        node_id: self.node_id.clone(),
+                    }),
                     Some(_) => self.tell_path(None),
                     // The connection is over; whoever uses it will notice.
                     None => events = None,

@@ -25,12 +25,23 @@ pub(crate) fn describe(event: &Event, role: Role) -> String {
             format!("Connected to {}, {}{}", short(node_id), way(path), round_trip.unwrap_or_default())
         }
         Event::Path { path, why, .. } => format!("Now {}: {}", way(path), escape(why)),
+        Event::Stalled { node_id: Some(node_id), .. } => {
+            format!("{} has not answered for some seconds; still trying.", short(node_id))
+        }
+        Event::Stalled { node_id: None, .. } => {
+            "The other side has not answered for some seconds; still trying.".to_owned()
+        }
         Event::Manifest { .. } | Event::Progress { .. } => String::new(),
         Event::Waiting { why: Some(why), .. } => escape(why),
         Event::Waiting { why: None, .. } => "Waiting for another receiver.".to_owned(),
         Event::Skipped { path, why } => {
             format!("Skipped {}: {}", escape::escape_within(path, escape::NAME_COLUMNS), escape(why))
         }
+        Event::Renamed { path, name } => format!(
+            "Saved {} as {}",
+            escape::escape_within(path, escape::NAME_COLUMNS),
+            escape::escape_within(name, escape::NAME_COLUMNS)
+        ),
         Event::Done { bytes, seconds, .. } => format!(
             "Done: {} in {}, {}",
             units::bytes(*bytes),

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use foctet_net::{Connection, Endpoint};
 use foctet_transfer::wire::FailureCode;
@@ -41,8 +41,8 @@ pub(super) struct Receivers {
 struct Served {
     node_id: String,
     path: Path,
-    /// Whether it consented.
-    accepted: bool,
+    /// Whether it showed the ticket's secret.
+    admitted: bool,
     result: Result<Summary, SendError>,
 }
 
@@ -109,7 +109,7 @@ impl Receivers {
         let id = served.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         self.connections.remove(&id);
         // A panic was told by its hook; the other receivers are served on.
-        let Ok((_, Served { node_id, path, accepted, result })) = served else { return Ok(false) };
+        let Ok((_, Served { node_id, path, admitted, result })) = served else { return Ok(false) };
         match result {
             Ok(summary) => {
                 self.done = self.done.saturating_add(1);
@@ -127,7 +127,7 @@ impl Receivers {
                 self.report.event(&Event::Waiting { why: None, node_id: None });
                 Ok(false)
             }
-            Err(error) if is_strangers(&error, accepted) => {
+            Err(error) if is_strangers(&error, admitted) => {
                 tracing::info!(%node_id, %error, "a connection ended before it fetched anything");
                 Ok(false)
             }
@@ -148,10 +148,10 @@ impl Receivers {
 }
 
 /// Whoever it was did not hold the ticket, or never showed it: no receiver of ours.
-fn is_strangers(error: &SendError, accepted: bool) -> bool {
+fn is_strangers(error: &SendError, admitted: bool) -> bool {
     match error {
         SendError::WrongSecret => true,
-        SendError::Protocol(_) | SendError::ConnectionLost(_) => !accepted,
+        SendError::Protocol(_) | SendError::ConnectionLost(_) => !admitted,
         _ => false,
     }
 }
@@ -182,9 +182,17 @@ async fn serve_one(
     let progress = Arc::new(Progress::default());
     let (accepted_tx, accepted) = tokio::sync::oneshot::channel();
     let accepted_tx = std::sync::Mutex::new(Some(accepted_tx));
+    let admitted = Arc::new(AtomicBool::new(false));
     let serving = sender.serve(&connection, {
-        let (progress, report) = (Arc::clone(&progress), Arc::clone(&report));
+        let (progress, report, admitted) =
+            (Arc::clone(&progress), Arc::clone(&report), Arc::clone(&admitted));
+        let (node_id, connection) = (node_id.clone(), connection.clone());
         move |event| match event {
+            TransferEvent::Admitted => {
+                admitted.store(true, Ordering::Relaxed);
+                report
+                    .event(&Event::Connected { node_id: node_id.clone(), path: session::path(&connection) });
+            }
             TransferEvent::Accepted { total, .. } => {
                 progress.set(0, total, 0);
                 if let Some(tx) = accepted_tx.lock().ok().and_then(|mut tx| tx.take()) {
@@ -204,7 +212,6 @@ async fn serve_one(
         result = &mut serving => result,
         Ok(()) = accepted => {
             transferring.count();
-            report.event(&Event::Connected { node_id: node_id.clone(), path: session::path(&connection) });
             let watch = watch.insert(Watch::new(
                 report,
                 connection.clone(),
@@ -219,12 +226,11 @@ async fn serve_one(
             }
         }
     };
-    let accepted = watch.is_some();
     let path = match watch {
         Some(watch) => watch.last(),
         None => session::path(&connection),
     };
-    Served { node_id, path, accepted, result }
+    Served { node_id, path, admitted: admitted.load(Ordering::Relaxed), result }
 }
 
 /// Counts one transfer for as long as it lives.

@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -22,6 +22,10 @@ use crate::identity::{self, IdentityError, TlsError};
 
 /// How long one address has for itself before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
+
+/// How long the answer to our first QX_PING may come after the peer's first frame. The question travels with our own
+/// parameters, so that the answer follows theirs at once, and the connection knows its round trip from the start.
+const PONG_GRACE: Duration = Duration::from_millis(20);
 
 /// Dials a peer's TCP addresses in their order, the next when one fails or is slow, and takes the first that comes up.
 /// What each gave goes to the dial's attempts.
@@ -103,7 +107,16 @@ async fn handshake(
     let mux = foctet_mux::Connection::new(stream, Role::Client, mux);
     let carrier = Carrier::Tcp { mux: mux.clone(), remote };
     let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
-    mux.established().await.map_err(|error| AttemptError::ConnectionLost(error.into()))?;
+    let established = async {
+        mux.established().await.map_err(|error| AttemptError::ConnectionLost(error.into()))?;
+        sleep(PONG_GRACE).await;
+        Ok(())
+    };
+    tokio::select! {
+        // Established all the same: the answer comes after the parameters.
+        Ok(_) = mux.ping() => {}
+        established = established => established?,
+    }
     Ok(contender)
 }
 
