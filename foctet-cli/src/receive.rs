@@ -32,11 +32,10 @@ pub(crate) async fn run(args: ReceiveArgs, report: Arc<Report>, interrupt: Inter
     };
     let endpoint = session::open(&args.network, false).await?;
     let connecting = session::connect(&endpoint, &ticket, &args.network);
-    let result = match or_interrupted(connecting, &interrupt).await {
-        // The connection outlives a transfer that is interrupted, so that the sender hears of it.
-        Ok(connection) => or_interrupted(fetch(&args, &ticket, &connection, &report), &interrupt).await,
-        Err(failure) => Err(failure),
-    };
+    // Without a connection there is nobody to say goodbye to, and so nothing to wait for.
+    let connection = or_interrupted(connecting, &interrupt).await?;
+    // The connection outlives a transfer that is interrupted, so that the sender hears of it.
+    let result = or_interrupted(fetch(&args, &ticket, &connection, &report), &interrupt).await;
     report.clear();
     endpoint.close().await;
     result
