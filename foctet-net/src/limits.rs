@@ -45,7 +45,8 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Handshakes that may be under way at once on one transport, hellos and the wait for `accept` included. Each
-/// costs up to some 50 KiB, and may take 15 s.
+/// costs up to some 50 KiB and 10 s until its dialler is verified and authorised; from then on up to its receive window,
+/// which a dialler that says no hello may fill for another 5 s.
 pub(crate) const MAX_HALF_OPEN: usize = 512;
 
 /// As [`MAX_HALF_OPEN`], from one IP address: enough for a busy NAT, too few to shut out everybody else.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use foctet_net::{ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+use foctet_net::{Connection, ConnectionError, ReadError, RecvStream, SendStream, WriteError};
 use tokio::time::timeout;
 
 use crate::error::ProtocolError;
@@ -10,7 +10,15 @@ use crate::wire::{Failure, Frame, FrameDecoder};
 
 /// How long to wait for the peer's next frame where no person has to decide anything.
 pub(crate) const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long to wait until the last word has arrived.
+/// How long a whole manifest may take: the largest has some 30 MiB.
+pub(crate) const MANIFEST_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a stranger has to open the control stream and show the secret. Until then it costs a place that others
+/// wait for.
+pub(crate) const ADMISSION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to try to tell the sender that everything is here, which it is waiting for: as long as a connection may be
+/// silent, so that a network that is gone for a while changes nothing.
+pub(crate) const DONE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long to wait until another last word has arrived.
 pub(crate) const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much of a stream to take at once.
 const READ_LEN: usize = 65_536;
@@ -76,6 +84,11 @@ impl FrameReader {
     }
 }
 
+/// Opens a stream, which the peer has to allow soon.
+pub(crate) async fn open_stream(connection: &Connection) -> Result<(SendStream, RecvStream), LinkError> {
+    Ok(timeout(FRAME_TIMEOUT, connection.open_bi()).await.map_err(|_| LinkError::Stalled)??)
+}
+
 /// Both halves of the control stream.
 pub(crate) struct Control {
     send: SendStream,
@@ -117,16 +130,16 @@ impl Control {
         timeout(LAST_WORD_TIMEOUT, wait).await.ok().flatten()
     }
 
-    /// Says the last word and waits, not for long, until the peer has it.
-    pub(crate) async fn last_word(&mut self, frame: &Frame) -> Result<(), LinkError> {
-        self.send(frame, LAST_WORD_TIMEOUT).await?;
+    /// Says the last word and waits, at most twice `limit`, until the peer has it.
+    pub(crate) async fn last_word(&mut self, frame: &Frame, limit: Duration) -> Result<(), LinkError> {
+        self.send(frame, limit).await?;
         self.send.finish().ok();
-        timeout(LAST_WORD_TIMEOUT, self.send.delivered()).await.map_err(|_| LinkError::Stalled)??;
+        timeout(limit, self.send.delivered()).await.map_err(|_| LinkError::Stalled)??;
         Ok(())
     }
 
     /// Tells the peer why this side gives up. Nothing can be done if that fails too.
     pub(crate) async fn give_up(&mut self, failure: Failure) {
-        self.last_word(&Frame::Fail(failure)).await.ok();
+        self.last_word(&Frame::Fail(failure), LAST_WORD_TIMEOUT).await.ok();
     }
 }

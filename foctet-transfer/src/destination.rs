@@ -101,7 +101,6 @@ impl Destination {
             return Err(Fault::new(ReceiveError::NoSpace { needed, free }, failure));
         }
         let stage = Stage::create(&dir, path, &manifest)?;
-        let events = plan.events(&manifest);
         let is_flat = manifest.files() == manifest.len() && manifest.len() <= FEW_FILES;
         let mask = stage.mask().map_err(|error| DiskError::new("write to", path, &error))?;
         let mut destination = Self {
@@ -116,15 +115,15 @@ impl Destination {
             file: None,
             flusher: Flusher::start(),
             sync_all: !is_flat,
-            events,
+            events: Vec::new(),
         };
         destination.create_dirs()?;
         Ok(destination)
     }
 
-    /// What is to be told before content flows.
-    pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+    /// The files that are kept as they are, by their index: with a path each they could fill the memory.
+    pub(crate) fn kept(&self) -> &[u32] {
+        &self.plan.skipped
     }
 
     pub(crate) fn selection(&self) -> Arc<Selection> {

@@ -14,15 +14,18 @@ use std::time::{Duration, Instant};
 use foctet_core::TicketSecret;
 use foctet_net::Connection;
 use tokio::io::AsyncWrite;
+use tokio::time::timeout;
 
 pub(crate) use self::fault::Fault;
 use self::pull::Pull;
 pub(crate) use self::verifier::Sink;
 use crate::content_root::ContentRoot;
-use crate::control::{Control, FRAME_TIMEOUT, LAST_WORD_TIMEOUT, LinkError};
+use crate::control::{
+    Control, DONE_TIMEOUT, FRAME_TIMEOUT, LAST_WORD_TIMEOUT, LinkError, MANIFEST_TIMEOUT, open_stream,
+};
 use crate::destination::{Destination, SaveOptions, Survey};
 use crate::error::{ProtocolError, ReceiveError};
-use crate::event::{Event, Summary};
+use crate::event::{Event, SkipReason, Summary};
 use crate::manifest::{EntryDecoder, MAX_ENTRIES, Manifest, ManifestBuilder, ManifestError};
 use crate::selection::Selection;
 use crate::sender::DEFAULT_STALL_TIMEOUT;
@@ -48,9 +51,10 @@ impl Incoming {
     ///
     /// Dropping the future gives the transfer up; the sender takes it as stopped.
     pub async fn fetch(connection: &Connection, secret: &TicketSecret) -> Result<Self, ReceiveError> {
-        let (send, recv) = connection.open_bi().await?;
+        let (send, recv) = open_stream(connection).await.map_err(|error| Fault::from(error).error)?;
         let mut control = Control::new(send, recv);
-        match fetch_manifest(&mut control, secret).await {
+        let fetched = timeout(MANIFEST_TIMEOUT, fetch_manifest(&mut control, secret)).await;
+        match fetched.unwrap_or_else(|_| Err(LinkError::Stalled.into())) {
             Ok(manifest) => Ok(Self {
                 connection: connection.clone(),
                 control,
@@ -87,7 +91,7 @@ impl Incoming {
     ///
     /// Dropping the future gives the transfer up; the sender may take it as stopped instead of declined.
     pub async fn decline(mut self) {
-        self.control.last_word(&Frame::Decline).await.ok();
+        self.control.last_word(&Frame::Decline, LAST_WORD_TIMEOUT).await.ok();
     }
 
     /// Consents, receives into the directory `dir`, which must exist, and returns when everything is verified and
@@ -151,8 +155,10 @@ impl Incoming {
     ) -> Result<Received, Fault> {
         let (dir, options, manifest) = (dir.to_owned(), options.clone(), Arc::clone(&self.manifest));
         let prepared = blocking(move || Destination::prepare(&dir, &options, manifest)).await;
-        let mut destination = prepared.ok_or_else(Fault::cancelled)??;
-        destination.take_events().into_iter().for_each(events);
+        let destination = prepared.ok_or_else(Fault::cancelled)??;
+        for entry in destination.kept().iter().filter_map(|index| self.manifest.entry(*index)) {
+            events(Event::Skipped { path: entry.path(), why: SkipReason::Exists });
+        }
         let selection = destination.selection();
         self.accept(&selection).await?;
         let (written, root) =
@@ -241,7 +247,8 @@ impl Incoming {
             },
             elapsed: start.elapsed(),
         };
-        if let Err(error) = self.control.last_word(&Frame::Done { root, files, bytes }).await {
+        let done = Frame::Done { root, files, bytes };
+        if let Err(error) = self.control.last_word(&done, DONE_TIMEOUT).await {
             tracing::debug!(?error, "the sender could not be told that everything is here");
             return Ok(summary);
         }

@@ -27,6 +27,8 @@ pub(crate) struct Meta {
     pub(crate) size: u64,
     pub(crate) mode: u16,
     pub(crate) mtime: i64,
+    /// When content, mode or links changed last, which nobody can set.
+    pub(crate) ctime: i64,
     pub(crate) inode: u64,
     pub(crate) device: u64,
 }
@@ -44,6 +46,10 @@ pub(crate) enum Kind {
 
 const NANOS: i64 = 1_000_000_000;
 
+fn nanos(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(NANOS).saturating_add(nanoseconds)
+}
+
 impl Meta {
     fn new(stat: &Stat) -> Self {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
@@ -58,10 +64,8 @@ impl Meta {
             kind,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mode: u16::try_from(stat.st_mode & 0o777).unwrap_or(0),
-            mtime: stat
-                .st_mtime
-                .saturating_mul(NANOS)
-                .saturating_add(i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            mtime: nanos(stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            ctime: nanos(stat.st_ctime, i64::try_from(stat.st_ctime_nsec).unwrap_or(0)),
             inode: stat.st_ino,
             device: stat.st_dev,
         }

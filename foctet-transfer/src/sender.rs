@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use self::fault::Fault;
 use self::session::Session;
-use crate::control::{Control, FRAME_TIMEOUT, LinkError};
+use crate::control::{ADMISSION_TIMEOUT, Control, LAST_WORD_TIMEOUT, LinkError};
 use crate::error::{ProtocolError, SendError};
 use crate::event::{Event, Summary};
 use crate::manifest::{NewEntry, encode_entry};
@@ -96,14 +96,15 @@ impl Sender {
 
     /// Waits for the control stream and its hello.
     async fn admit(&self, connection: &Connection) -> Result<Control, (Fault, Option<Control>)> {
-        let opened = tokio::time::timeout(FRAME_TIMEOUT, connection.accept_bi()).await;
+        let deadline = Instant::now() + ADMISSION_TIMEOUT;
+        let opened = tokio::time::timeout(ADMISSION_TIMEOUT, connection.accept_bi()).await;
         let (send, recv) = match opened {
             Ok(Ok(streams)) => streams,
             Ok(Err(lost)) => return Err((LinkError::Lost(lost).into(), None)),
             Err(_) => return Err((ProtocolError::Silent.into(), None)),
         };
         let mut control = Control::new(send, recv);
-        match control.recv_within(FRAME_TIMEOUT).await {
+        match control.recv_within(deadline.saturating_duration_since(Instant::now())).await {
             Ok(Frame::Hello { secret, .. }) if secret == self.secret => Ok(control),
             Ok(Frame::Hello { .. }) => {
                 let failure = Failure::new(FailureCode::WrongSecret);
@@ -132,7 +133,7 @@ impl Sender {
         let root = session.verify(done)?;
         events(session.progress.event());
         // The receiver has everything, verified and durable. Whether it hears the confirmation changes nothing here.
-        control.last_word(&Frame::Confirm).await.ok();
+        control.last_word(&Frame::Confirm, LAST_WORD_TIMEOUT).await.ok();
         Ok(session.summary(root, start.elapsed()))
     }
 

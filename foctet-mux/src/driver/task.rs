@@ -211,6 +211,10 @@ impl<T: AsyncRead + AsyncWrite> Future for Task<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        // Here too, because a peer that never stops sending keeps the rounds from ever coming to their timer.
+        if this.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Poll::Ready(());
+        }
         for _ in 0..ROUNDS {
             // Reading comes first: what has arrived may outweigh a timeout or a failure to write.
             let was_read = this.read(cx);

@@ -138,8 +138,9 @@ impl Mux {
         };
         let Some(recv) = &mut stream.recv else { return Ok(()) };
         let len = data.len() as u64;
+        // The credit first: a reader must not take a stream for complete whose last bytes are refused.
+        self.window.receive(len).map_err(|_| over_credit(types::STREAM))?;
         let accepted = recv.on_stream(offset, len, fin)?;
-        self.window.receive(accepted.counted).map_err(|_| over_credit(types::STREAM))?;
         if !accepted.changed && !opened {
             self.budget.spend(1, types::STREAM)?;
         } else {

@@ -114,6 +114,16 @@ pub enum AttemptError {
     GivenUp,
 }
 
+impl AttemptError {
+    /// The same, from somebody who has not proved to be the node dialled (see [`Rejection::unproved`]).
+    pub(crate) fn unproved(self) -> Self {
+        match self {
+            Self::Tls(TlsError::Rejected(rejection)) => Self::Tls(TlsError::Rejected(rejection.unproved())),
+            other => other,
+        }
+    }
+}
+
 /// A list of attempts in one line.
 struct Attempts<'a>(&'a [Attempt]);
 

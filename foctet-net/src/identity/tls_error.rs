@@ -124,6 +124,14 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// The same, from somebody who has not proved to be the peer: its word does not count as the peer's own.
+    pub(crate) fn unproved(self) -> Self {
+        match self {
+            Self::NotAuthorized => Self::Other { alert: u8::from(AlertDescription::AccessDenied) },
+            other => other,
+        }
+    }
+
     /// From the number of a TLS alert.
     pub fn from_alert(alert: u8) -> Self {
         match AlertDescription::from(alert) {

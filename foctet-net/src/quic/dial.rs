@@ -109,7 +109,7 @@ async fn dial_together(
 
 /// Waits until the peer has accepted us too (HANDSHAKE_DONE).
 async fn confirm(dialling: &Dialling, connecting: noq::Connecting) -> Result<Contender, AttemptError> {
-    let connection = connecting.await.map_err(|error| failed(&error))?;
+    let connection = connecting.await.map_err(|error| failed(&error).unproved())?;
     let contender =
         Contender::new(Connection::new(Carrier::Quic(connection.clone()), dialling.expected, &dialling.alpn));
     connection.handshake_confirmed().await.map_err(|error| failed(&error))?;

@@ -94,7 +94,7 @@ async fn handshake(
         Err((error, stream)) => {
             // So that our alert arrives; nobody here waits for that.
             tokio::spawn(goodbye(stream));
-            return Err(failed(&error));
+            return Err(failed(&error).unproved());
         }
     };
     check(dialling, &stream)?;

@@ -14,8 +14,11 @@ use crate::wire::{Failure, FailureCode};
 
 /// How many other names to try.
 const MAX_RENAMES: u32 = 9_999;
-/// A directory needs this bit to be moved, because its entry `..` changes.
-const OWNER_WRITE: u16 = 0o200;
+/// What is longer, in bytes and with its dot, is no extension but a sentence with a full stop in it.
+const MAX_EXTENSION_LEN: usize = 32;
+/// A directory needs its owner's bits until it is in its place: to be moved, because its entry `..` changes, and to be
+/// opened there for its final mode.
+const OWNER: u16 = 0o700;
 
 impl Destination {
     /// Makes everything durable and gives it its final name. Returns what is to be told.
@@ -67,8 +70,7 @@ impl Destination {
             let dir = self.stage.dir().open_beneath(&entry.path());
             let finished = dir.and_then(|dir| {
                 dir.set_mtime(entry.mtime())?;
-                // The bit is taken away once the directory is in its place.
-                let keep = if self.is_moved(&entry) { OWNER_WRITE } else { 0 };
+                let keep = if self.is_moved(&entry) { OWNER } else { 0 };
                 dir.set_mode(entry.mode() | keep)
             });
             finished.map_err(|error| self.disk("finish", &entry, &error))?;
@@ -114,7 +116,7 @@ impl Destination {
             self.events.push(Event::Skipped { path: entry.path(), why: SkipReason::Exists });
             return Ok(());
         };
-        if entry.kind() == EntryKind::Directory && entry.mode() & OWNER_WRITE == 0 {
+        if entry.kind() == EntryKind::Directory && entry.mode() & OWNER != OWNER {
             let closed = to.open_child(OsStr::new(&name)).and_then(|dir| dir.set_mode(entry.mode()));
             closed.map_err(|error| disk(&error))?;
         }
@@ -171,7 +173,8 @@ impl Destination {
 
 /// `name (1).ext`, not longer than a name may be.
 fn numbered(name: &str, number: u32, is_dir: bool) -> String {
-    let split = if is_dir { None } else { name.rfind('.').filter(|at| *at > 0) };
+    let dot = name.rfind('.').filter(|at| *at > 0 && name.len() - at <= MAX_EXTENSION_LEN);
+    let split = if is_dir { None } else { dot };
     let (stem, extension) = name.split_at(split.unwrap_or(name.len()));
     let suffix = format!(" ({number}){extension}");
     let room = MAX_NAME_LEN.saturating_sub(suffix.len());
@@ -190,6 +193,9 @@ mod tests {
         assert_eq!(numbered(".bashrc", 1, false), ".bashrc (1)");
         assert_eq!(numbered("v1.2", 1, true), "v1.2 (1)");
         assert_eq!(numbered("plain", 10, false), "plain (10)");
+        let sentence = format!("a. {}", "b".repeat(252));
+        assert_eq!(numbered(&sentence, 1, false).len(), 255);
+        assert!(numbered(&sentence, 1, false).ends_with("b (1)"));
         let long = "é".repeat(127) + "x";
         assert_eq!(long.len(), 255);
         let named = numbered(&long, 9_999, false);

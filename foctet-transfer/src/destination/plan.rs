@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::OnConflict;
 use crate::error::{DiskError, ReceiveError};
-use crate::event::{Event, SkipReason};
 use crate::incoming::Fault;
 use crate::manifest::{Entry, EntryKind, Manifest};
 use crate::os::{Dir, Kind};
@@ -21,7 +20,7 @@ pub(super) struct Plan {
     /// Directories that exist at the destination and are merged with.
     pub(super) merged: HashSet<u32>,
     /// What is left out because it exists, without what is below it.
-    skipped: Vec<u32>,
+    pub(super) skipped: Vec<u32>,
 }
 
 /// One step of giving everything its place.
@@ -63,11 +62,6 @@ impl Plan {
             }
         }
         Ok(Self { selection: Arc::new(selection), moves, merged: planning.merged, skipped })
-    }
-
-    pub(super) fn events(&self, manifest: &Manifest) -> Vec<Event> {
-        let skipped = self.skipped.iter().filter_map(|entry| manifest.entry(*entry));
-        skipped.map(|entry| Event::Skipped { path: entry.path(), why: SkipReason::Exists }).collect()
     }
 }
 

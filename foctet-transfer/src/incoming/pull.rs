@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::input::{Arrived, Batch, Input};
 use super::verifier::{Halt, Sink, Verifier};
 use crate::content_root::ContentRoot;
-use crate::control::{Control, LinkError};
+use crate::control::{Control, LinkError, open_stream};
 use crate::error::ProtocolError;
 use crate::event::Event;
 use crate::manifest::{EntryKind, Manifest};
@@ -50,7 +50,7 @@ impl Pull<'_> {
         if selection.files() == 0 {
             return Ok((sink, ContentRoot::new(manifest)));
         }
-        let (send, recv) = connection.open_bi().await.map_err(LinkError::Lost)?;
+        let (send, recv) = open_stream(connection).await?;
         let progress = Arc::new(Progress::new(selection.bytes()));
         let (tx, arrived) = mpsc::channel(WAITING_BATCHES);
         let verifier = Verifier {

@@ -30,7 +30,7 @@ impl Source {
     }
 
     /// Opens a file and makes sure that it is still the one that was offered.
-    pub(crate) fn open(&mut self, entry: u32) -> Result<File, SourceError> {
+    pub(crate) fn open(&mut self, entry: u32) -> Result<(File, Meta), SourceError> {
         let offer = Arc::clone(&self.offer);
         let Some(entry) = offer.manifest.entry(entry) else {
             return Err(SourceError::Changed(SourceChange::Unknown));
@@ -43,8 +43,8 @@ impl Source {
             Some(parent) => self.dir(&parent).and_then(|dir| dir.open_file(OsStr::new(entry.name()))),
         };
         let file = opened.map_err(|error| open_error(&entry, &error))?;
-        self.check(entry.index(), &file)?;
-        Ok(file)
+        let meta = self.check(entry.index(), &file)?;
+        Ok((file, meta))
     }
 
     /// The directory that is this entry.
@@ -61,8 +61,18 @@ impl Source {
         self.last.as_ref().map(|(_, dir)| dir).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Compares an open file with what was offered: before it is read, and again afterwards.
-    pub(crate) fn check(&self, entry: u32, file: &File) -> Result<(), SourceError> {
+    /// Makes sure that nothing happened to a file since it was opened. Its times may have been set back, but not the time
+    /// of that.
+    pub(crate) fn check_again(&self, entry: u32, file: &File, opened: &Meta) -> Result<(), SourceError> {
+        if self.check(entry, file)?.ctime == opened.ctime {
+            Ok(())
+        } else {
+            Err(SourceError::Changed(SourceChange::Edited))
+        }
+    }
+
+    /// Compares an open file with what was offered.
+    fn check(&self, entry: u32, file: &File) -> Result<Meta, SourceError> {
         let Some(entry) = self.offer.manifest.entry(entry) else {
             return Err(SourceError::Changed(SourceChange::Unknown));
         };
@@ -77,7 +87,7 @@ impl Source {
         } else if meta.mtime != entry.mtime() {
             SourceChange::Edited
         } else {
-            return Ok(());
+            return Ok(meta);
         };
         Err(SourceError::Changed(change))
     }
@@ -93,4 +103,35 @@ fn open_error(entry: &Entry<'_>, error: &io::Error) -> SourceError {
 
 pub(crate) fn disk_error(entry: &Entry<'_>, error: &io::Error) -> DiskError {
     DiskError::new("read", PathBuf::from(entry.path()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write};
+
+    use super::*;
+    use crate::ScanOptions;
+
+    #[test]
+    fn an_edit_whose_time_was_set_back_is_noticed_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "before").unwrap();
+        let offer = Offer::scan(std::slice::from_ref(&path), &ScanOptions::default()).unwrap();
+        let mut source = Source::new(Arc::new(offer));
+        let (file, opened) = source.open(0).unwrap();
+        source.check_again(0, &file, &opened).unwrap();
+
+        let mut editor = File::options().write(true).open(&path).unwrap();
+        let modified = editor.metadata().unwrap().modified().unwrap();
+        // Some kernels' clock of files ticks only every few milliseconds.
+        while Meta::of(&file).unwrap().ctime == opened.ctime {
+            editor.rewind().unwrap();
+            editor.write_all(b"after!").unwrap();
+            editor.set_modified(modified).unwrap();
+        }
+        assert_eq!(Meta::of(&file).unwrap().mtime, opened.mtime);
+        let noticed = source.check_again(0, &file, &opened);
+        assert!(matches!(noticed, Err(SourceError::Changed(SourceChange::Edited))), "{noticed:?}");
+    }
 }

@@ -78,7 +78,8 @@ impl Answerer {
 
     fn answer(&mut self, range: &Range) -> Result<(), Halt> {
         let size = self.session.offer.manifest().entry(range.entry).map_or(0, |entry| entry.size());
-        let file = self.source.open(range.entry).map_err(|error| self.source_fault(range.entry, error))?;
+        let opened = self.source.open(range.entry);
+        let (file, opened) = opened.map_err(|error| self.source_fault(range.entry, error))?;
         let in_one_go = range.first == 0 && range.count == group_count(size);
         let mut tree = TreeHash::new(size);
         let mut whole = None;
@@ -91,7 +92,8 @@ impl Answerer {
             }
         }
         // The file has been read; only now is it known whether it was the same all the time.
-        self.source.check(range.entry, &file).map_err(|error| self.source_fault(range.entry, error))?;
+        let same = self.source.check_again(range.entry, &file, &opened);
+        same.map_err(|error| self.source_fault(range.entry, error))?;
         if in_one_go {
             whole = tree.whole();
         }

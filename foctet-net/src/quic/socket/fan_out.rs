@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use noq::ConnectionId;
@@ -14,7 +14,8 @@ use crate::error::IoFailure;
 /// A peer is dialled once, at one of its addresses; the Initial packets of that dial are copied to its other
 /// addresses, and whichever answers first becomes the path (`server_handshake_migration`). A dial is recognised by
 /// the destination connection id of its Initial packets, which we choose at random; from the first answer on noq
-/// uses an id of the peer's, and the copying ends by itself.
+/// uses an id of the peer's, and the copying ends by itself. A hostile peer may choose the same id: a flight is copied
+/// only while it goes to its first address, and at most [`MAX_COPIED`] times.
 #[derive(Default)]
 pub(crate) struct FanOut {
     /// How many dials there are, so that established connections do not pay for looking.
@@ -22,8 +23,14 @@ pub(crate) struct FanOut {
     flights: Mutex<HashMap<Box<[u8]>, Arc<Flight>>>,
 }
 
+/// How many transmits of one dial are copied: a hello of two packets in one transmit or two, sent again after 1, 2 and
+/// 4 s until the handshake times out at 10 s, and as much again. What answers cannot make us send more to others.
+const MAX_COPIED: u32 = 16;
+
 /// Where the first flight of one dial goes, and how that went.
 pub(crate) struct Flight {
+    /// How many transmits have been copied.
+    copied: AtomicU32,
     candidates: Vec<SocketAddr>,
     outcomes: Mutex<HashMap<SocketAddr, Option<IoFailure>>>,
     /// Told when every candidate has been tried and the kernel refused each.
@@ -42,7 +49,12 @@ impl FanOut {
     /// dropped.
     pub(crate) fn register(&self, id: &ConnectionId, candidates: Vec<SocketAddr>) -> Registration<'_> {
         let id: Box<[u8]> = Box::from(&**id);
-        let flight = Arc::new(Flight { candidates, outcomes: Mutex::default(), all_failed: Notify::new() });
+        let flight = Arc::new(Flight {
+            copied: AtomicU32::new(0),
+            candidates,
+            outcomes: Mutex::default(),
+            all_failed: Notify::new(),
+        });
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         flights.insert(id.clone(), Arc::clone(&flight));
         self.active.store(flights.len(), Ordering::Relaxed);
@@ -60,9 +72,16 @@ impl FanOut {
 }
 
 impl Flight {
-    /// The other candidates.
-    pub(super) fn copies(&self, primary: SocketAddr) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.candidates.iter().copied().filter(move |candidate| *candidate != primary)
+    /// Where else a transmit to `destination` goes.
+    pub(super) fn copies(&self, destination: SocketAddr) -> &[SocketAddr] {
+        match self.candidates.split_first() {
+            Some((primary, others))
+                if *primary == destination && self.copied.fetch_add(1, Ordering::Relaxed) < MAX_COPIED =>
+            {
+                others
+            }
+            _ => &[],
+        }
     }
 
     /// Notes what the kernel said of a packet.
@@ -132,9 +151,11 @@ mod tests {
         let fan_out = FanOut::default();
         let id = ConnectionId::new(&[7; 20]);
         let registration = fan_out.register(&id, vec![addr(1), addr(2), addr(3)]);
-        let flight =
-            fan_out.flight_of(&initial(0xc3, &[7; 20])).map(|flight| flight.copies(addr(2)).collect());
-        assert_eq!(flight, Some(vec![addr(1), addr(3)]));
+        let flight = fan_out.flight_of(&initial(0xc3, &[7; 20])).unwrap();
+        assert_eq!(flight.copies(addr(1)), [addr(2), addr(3)]);
+        assert!(flight.copies(addr(2)).is_empty(), "an answer has moved the dial");
+        let copied = (0..10_000).filter(|_| !flight.copies(addr(1)).is_empty()).count();
+        assert_eq!(copied as u32 + 1, MAX_COPIED, "whatever answers, the copies end");
         // The fixed bit may be greased.
         assert!(fan_out.flight_of(&initial(0x83, &[7; 20])).is_some());
         assert!(fan_out.flight_of(&initial(0xc3, &[8; 20])).is_none(), "another dial");

@@ -56,7 +56,7 @@ impl UdpSender for Sender {
             None => tracing::debug!(to = %outgoing.destination, "no UDP socket of this family"),
         }
         if let Some(flight) = flight {
-            for copy in flight.copies(outgoing.destination) {
+            for &copy in flight.copies(outgoing.destination) {
                 if let Some(socket) = this.sockets.route(copy, None) {
                     let transmit = Transmit {
                         destination: copy,
