@@ -5,6 +5,7 @@
 mod key_and_signature;
 mod node_addr;
 mod node_id;
+mod relay_addr;
 mod round_trips;
 mod ticket;
 mod transport_addr;
