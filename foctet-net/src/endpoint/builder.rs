@@ -148,7 +148,9 @@ impl Builder {
                 let tls = identity.server_config(self.alpns, self.authorize)?;
                 let server = quic.config.server(tls).map_err(|_| unfit())?;
                 quic.endpoint.set_server_config(Some(server));
-                tasks.spawn(quic::accept(quic.endpoint.clone(), Arc::clone(&arrivals)));
+                let accept =
+                    quic::accept(quic.endpoint.clone(), Arc::clone(&quic.sockets), Arc::clone(&arrivals));
+                tasks.spawn(accept);
             }
         }
 

@@ -1,5 +1,7 @@
 mod dialling;
 mod race;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +98,7 @@ pub(super) async fn connect(
 
     let mut closing = inner.closing.subscribe();
     let connect = async {
-        let contender = race::race(inner, &dialling, &dialable, options.prefer).await;
+        let contender = race::race(inner, &dialling, &dialable, Vec::new(), options.prefer).await;
         let connection = contender.ok_or_else(|| dialling.verdict(false))?.choose();
         inner.live.add(&connection);
         hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;

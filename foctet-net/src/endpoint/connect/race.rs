@@ -57,6 +57,7 @@ pub(super) async fn race(
     inner: &Inner,
     dialling: &Arc<Dialling>,
     addrs: &[TransportAddr],
+    late: Vec<quic::Late>,
     prefer: Prefer,
 ) -> Option<Contender> {
     let mut udp = Vec::new();
@@ -68,14 +69,14 @@ pub(super) async fn race(
             _ => {}
         }
     }
-    let quic = inner.quic.clone().filter(|_| !udp.is_empty());
+    let quic = inner.quic.clone().filter(|_| !udp.is_empty() || !late.is_empty());
     // Where TCP is preferred it need not be spared.
     let ahead = if quic.is_some() && prefer == Prefer::Latency { QUIC_AHEAD } else { Duration::ZERO };
     let quic_failed = Notify::new();
 
     let over_quic = async {
         match quic {
-            Some(quic) => quic::dial(Arc::clone(dialling), quic, udp).await,
+            Some(quic) => quic::dial(Arc::clone(dialling), quic, udp, late).await,
             None => None,
         }
     };
