@@ -174,6 +174,13 @@ impl Carrier {
         }
     }
 
+    pub(crate) fn datagram_send_space(&self) -> usize {
+        match self {
+            Self::Quic { connection, .. } => connection.datagram_send_buffer_space(),
+            Self::Tcp { mux, .. } => mux.datagram_send_space(),
+        }
+    }
+
     pub(crate) fn max_datagram_size(&self) -> Option<usize> {
         match self {
             Self::Quic { connection, .. } => connection.max_datagram_size(),
