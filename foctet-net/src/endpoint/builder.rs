@@ -3,12 +3,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foctet_core::{NodeId, SecretKey, TransportAddr};
+use foctet_core::{NodeId, RelayAddr, SecretKey, TransportAddr};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::addresses::{self, Listening};
+use super::addresses::{self, Announced, Listening};
 use super::bind::{Bound, bind};
 use super::{Arrivals, Endpoint, Inner, Live};
 use crate::alpn::{self, MAX_ALPN_LENGTH};
@@ -17,6 +17,7 @@ use crate::identity::{Authorize, Identity};
 use crate::limits;
 use crate::path::Transports;
 use crate::quic::{self, QuicConfig, QuicDialler, Receiver, Sockets};
+use crate::relay::{self, LegDialler, Relays};
 use crate::tcp::{self, TcpConfig};
 
 /// What an [`Endpoint`] will be.
@@ -28,6 +29,8 @@ pub struct Builder {
     authorize: Arc<Authorize>,
     handshake_timeout: Duration,
     max_idle_timeout: Duration,
+    relays: Vec<RelayAddr>,
+    relay_only: bool,
 }
 
 impl Default for Builder {
@@ -40,6 +43,8 @@ impl Default for Builder {
             authorize: Arc::new(|_| true),
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
+            relays: Vec::new(),
+            relay_only: false,
         }
     }
 }
@@ -97,6 +102,22 @@ impl Builder {
         self
     }
 
+    /// This node's own relays, by which others reach it and which its address lists. It keeps connections to two of
+    /// them. By default none.
+    #[must_use]
+    pub fn relays(mut self, relays: impl IntoIterator<Item = RelayAddr>) -> Self {
+        self.relays = relays.into_iter().collect();
+        self
+    }
+
+    /// Whether connections are made through relays only: no address of this node is told to anybody but its relays,
+    /// none of a peer's is dialled, and nothing is accepted but through a relay. By default not.
+    #[must_use]
+    pub fn relay_only(mut self, relay_only: bool) -> Self {
+        self.relay_only = relay_only;
+        self
+    }
+
     /// Binds the sockets and begins to accept.
     ///
     /// # Errors
@@ -128,10 +149,18 @@ impl Builder {
 
         let quic = open_quic(&mut bound, self.max_idle_timeout)?;
         let mux = tcp::mux_config(self.max_idle_timeout);
-        if self.alpns.is_empty() {
-            // Nobody can dial an endpoint without a protocol, so nobody shall wait in its kernel's queue.
+        let relays = Relays::new(LegDialler {
+            identity: identity.clone(),
+            handshake_timeout: self.handshake_timeout,
+            transports: self.transports,
+            quic: quic.as_ref().map(|quic| quic.for_legs(relay::LEG_QUEUE)),
+            mux: relay::leg_mux_config(mux.clone()),
+        });
+        if self.alpns.is_empty() || self.relay_only {
+            // Nobody can dial such an endpoint, so nobody shall wait in its kernel's queue.
             bound.iter_mut().for_each(|bound| bound.tcp = None);
-        } else {
+        }
+        if !self.alpns.is_empty() {
             let over_tcp = self.alpns.iter().map(|alpn| alpn::over_tcp(alpn)).collect();
             let tls = identity.server_config(over_tcp, Arc::clone(&self.authorize))?;
             for bound in &mut bound {
@@ -153,8 +182,14 @@ impl Builder {
         }
 
         let listening: Vec<_> = bound.iter().map(Bound::listening).collect();
-        let (addr_tx, addr) = watch::channel(addresses::current(identity.id(), &listening));
-        tasks.spawn(addresses::watch(identity.id(), listening.clone(), addr_tx));
+        let announced = Announced {
+            id: identity.id(),
+            listening: if self.relay_only { Vec::new() } else { listening.clone() },
+            configured: self.relays,
+        };
+        relays.set_homes(&announced.configured);
+        let (addr_tx, addr) = watch::channel(announced.current(&relays.state()));
+        tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx));
         let local_addrs = local_addrs(&listening);
         tracing::debug!(id = %identity.id().fmt_short(), ?local_addrs, "endpoint bound");
         let inner = Inner {
@@ -164,6 +199,8 @@ impl Builder {
             local_addrs,
             quic,
             mux,
+            relays,
+            relay_only: self.relay_only,
             addr,
             accepted: Mutex::new(accepted),
             failures,

@@ -25,6 +25,13 @@ pub(crate) struct QuicDialler {
     pub(crate) config: Arc<QuicConfig>,
 }
 
+impl QuicDialler {
+    /// The same sockets, for dials to relays.
+    pub(crate) fn for_legs(&self, datagrams: usize) -> Self {
+        Self { config: Arc::new(self.config.for_legs(datagrams)), ..self.clone() }
+    }
+}
+
 /// Dials a peer at all of its UDP addresses at once. What each gave goes to the dial's attempts.
 pub(crate) async fn dial(
     dialling: Arc<Dialling>,
