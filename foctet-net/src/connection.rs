@@ -6,7 +6,7 @@ mod finishing;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ pub(crate) use finishing::Finishing;
 
 use crate::error::{ConnectionError, SendDatagramError};
 use crate::path::{ConnectionStats, PathEvent, PathEvents, PathInfo, Transport};
+use crate::relay::Joined;
 use crate::stream::{RecvStream, SendStream};
 
 /// The largest code of a close, a reset or a stop: 2^62-1, the largest integer that QUIC can write
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) alpn: Box<[u8]>,
     /// What was finished and is not yet delivered; what `Endpoint::close` waits for.
     pub(crate) finishing: Finishing,
+    /// The legs to the relays through which it may travel.
+    legs: Mutex<Vec<Arc<Joined>>>,
     /// Whether this side has closed it. The transports disagree on what can be read then; here nothing can.
     closed_here: AtomicBool,
 }
@@ -53,6 +56,7 @@ impl Connection {
             remote_id,
             alpn: alpn.into(),
             finishing: Finishing::default(),
+            legs: Mutex::default(),
             closed_here: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
@@ -220,6 +224,11 @@ impl Connection {
     /// Why the connection is over; `None` while it is not.
     pub fn close_reason(&self) -> Option<ConnectionError> {
         self.inner.carrier.close_reason()
+    }
+
+    /// Keeps legs to relays for as long as the connection lives.
+    pub(crate) fn hold(&self, legs: Vec<Arc<Joined>>) {
+        self.inner.legs.lock().unwrap_or_else(PoisonError::into_inner).extend(legs);
     }
 
     /// Waits until what was written to finished streams is delivered, or can no longer be.

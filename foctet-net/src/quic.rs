@@ -11,4 +11,4 @@ pub(crate) use accept::accept;
 pub(crate) use config::QuicConfig;
 pub(crate) use dial::{Late, QuicDialler, dial};
 pub(crate) use paths::{path_event, paths, remote_address, rtt};
-pub(crate) use socket::{Legs, Receiver, Sockets, Via, is_mapped};
+pub(crate) use socket::{Legs, Receiver, Sockets, Via};

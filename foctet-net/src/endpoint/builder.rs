@@ -3,12 +3,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foctet_core::{NodeId, SecretKey, TransportAddr};
+use foctet_core::{NodeId, RelayAddr, SecretKey, TransportAddr};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::addresses::{self, Listening};
+use super::addresses::{self, Announced, Listening};
 use super::bind::{Bound, bind};
 use super::{Arrivals, Endpoint, EndpointLimits, Inner, Live};
 use crate::alpn::{self, MAX_ALPN_LENGTH};
@@ -17,6 +17,7 @@ use crate::identity::{Authorize, Identity};
 use crate::limits;
 use crate::path::Transports;
 use crate::quic::{self, QuicConfig, QuicDialler, Receiver, Sockets};
+use crate::relay::{self, LegDialler, Relays};
 use crate::tcp::{self, TcpConfig};
 
 /// What an [`Endpoint`] will be.
@@ -30,6 +31,8 @@ pub struct Builder {
     max_idle_timeout: Duration,
     limits: EndpointLimits,
     report_addresses: bool,
+    relays: Vec<RelayAddr>,
+    relay_only: bool,
 }
 
 impl Default for Builder {
@@ -44,6 +47,8 @@ impl Default for Builder {
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
             limits: EndpointLimits::default(),
             report_addresses: false,
+            relays: Vec::new(),
+            relay_only: false,
         }
     }
 }
@@ -116,6 +121,22 @@ impl Builder {
         self
     }
 
+    /// This node's own relays, by which others reach it and which its address lists. It keeps connections to two of
+    /// them. By default none.
+    #[must_use]
+    pub fn relays(mut self, relays: impl IntoIterator<Item = RelayAddr>) -> Self {
+        self.relays = relays.into_iter().collect();
+        self
+    }
+
+    /// Whether connections are made through relays only: no address of this node is told to anybody but its relays,
+    /// none of a peer's is dialled, and nothing is accepted but through a relay. By default not.
+    #[must_use]
+    pub fn relay_only(mut self, relay_only: bool) -> Self {
+        self.relay_only = relay_only;
+        self
+    }
+
     /// Binds the sockets and begins to accept.
     ///
     /// # Errors
@@ -154,10 +175,28 @@ impl Builder {
         let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses);
         let quic = open_quic(&mut bound, config)?;
         let mux = tcp::mux_config(self.max_idle_timeout, &self.limits);
-        if self.alpns.is_empty() {
-            // Nobody can dial an endpoint without a protocol, so nobody shall wait in its kernel's queue.
+        let relays = Relays::new(LegDialler {
+            identity: identity.clone(),
+            handshake_timeout: self.handshake_timeout,
+            transports: self.transports,
+            quic: quic.as_ref().map(|quic| quic.for_legs(relay::LEG_QUEUE)),
+            mux: relay::leg_mux_config(mux.clone()),
+        });
+        if let Some(quic) = &quic {
+            quic.sockets.relayed().connect(relays.clone());
+            // The legs are dialled through these sockets, and so must not keep them.
+            let sockets = Arc::downgrade(&quic.sockets);
+            relays.on_packet(move |relay, peer, packet| {
+                if let Some(sockets) = sockets.upgrade() {
+                    sockets.relayed().deliver(relay, peer, packet);
+                }
+            });
+        }
+        if self.alpns.is_empty() || self.relay_only {
+            // Nobody can dial such an endpoint, so nobody shall wait in its kernel's queue.
             bound.iter_mut().for_each(|bound| bound.tcp = None);
-        } else {
+        }
+        if !self.alpns.is_empty() {
             let over_tcp = self.alpns.iter().map(|alpn| alpn::over_tcp(alpn)).collect();
             let tls = identity.server_config(over_tcp, Arc::clone(&self.authorize))?;
             for bound in &mut bound {
@@ -181,8 +220,14 @@ impl Builder {
         }
 
         let listening: Vec<_> = bound.iter().map(Bound::listening).collect();
-        let (addr_tx, addr) = watch::channel(addresses::current(identity.id(), &listening));
-        tasks.spawn(addresses::watch(identity.id(), listening.clone(), addr_tx));
+        let announced = Announced {
+            id: identity.id(),
+            listening: if self.relay_only { Vec::new() } else { listening.clone() },
+            configured: self.relays,
+        };
+        relays.set_homes(&announced.configured);
+        let (addr_tx, addr) = watch::channel(announced.current(&relays.state()));
+        tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx));
         let local_addrs = local_addrs(&listening);
         tracing::debug!(id = %identity.id().fmt_short(), ?local_addrs, "endpoint bound");
         let inner = Inner {
@@ -192,6 +237,8 @@ impl Builder {
             local_addrs,
             quic,
             mux,
+            relays,
+            relay_only: self.relay_only,
             addr,
             accepted: Mutex::new(accepted),
             failures,

@@ -37,6 +37,7 @@ pub(super) async fn close(inner: &Inner) {
     }
     let goodbyes = async {
         each(connections, |connection| async move { connection.drained().await }).await;
+        inner.relays.close().await;
         if let Some(quic) = &inner.quic {
             quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
             quic.endpoint.wait_all_draining().await;

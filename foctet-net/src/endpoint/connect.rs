@@ -1,5 +1,6 @@
 mod dialling;
 mod race;
+mod relayed;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,8 @@ use tokio::time::timeout;
 
 pub(crate) use dialling::Dialling;
 pub(crate) use race::Contender;
+
+use relayed::RelayedWays;
 
 use super::Inner;
 use crate::alpn::{self, MAX_ALPN_LENGTH};
@@ -79,6 +82,7 @@ pub(super) async fn connect(
     };
     let addrs: Vec<_> = addr
         .addrs()
+        .filter(|_| !inner.relay_only)
         .filter(|addr| match addr {
             TransportAddr::Udp(_) => wanted(Transport::Quic),
             TransportAddr::Tcp(_) => wanted(Transport::Tcp),
@@ -86,7 +90,11 @@ pub(super) async fn connect(
             _ => false,
         })
         .collect();
-    if addrs.is_empty() {
+    let relayed = match &inner.quic {
+        Some(quic) if wanted(Transport::Quic) => RelayedWays::join(inner, quic, &addr),
+        _ => RelayedWays::default(),
+    };
+    if addrs.is_empty() && relayed.late.is_empty() {
         return Err(ConnectError::NoAddresses);
     }
     let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()));
@@ -98,8 +106,9 @@ pub(super) async fn connect(
 
     let mut closing = inner.closing.subscribe();
     let connect = async {
-        let contender = race::race(inner, &dialling, &dialable, Vec::new(), options.prefer).await;
+        let contender = race::race(inner, &dialling, &dialable, relayed.late, options.prefer).await;
         let connection = contender.ok_or_else(|| dialling.verdict(false))?.choose();
+        connection.hold(relayed.legs);
         inner.live.add(&connection);
         hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;
         Ok(connection)

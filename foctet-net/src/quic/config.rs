@@ -60,6 +60,26 @@ impl QuicConfig {
         Self { transport: Arc::new(transport) }
     }
 
+    /// The same for dials to relays, which tell us our address, and are reached on one path. At most so many bytes of
+    /// datagrams wait to be sent.
+    pub(crate) fn for_legs(&self, datagrams: usize) -> Self {
+        let mut transport = noq::TransportConfig::clone(&self.transport);
+        transport
+            .send_observed_address_reports(false)
+            .receive_observed_address_reports(true)
+            .max_concurrent_multipath_paths(0)
+            .datagram_send_buffer_size(datagrams);
+        Self { transport: Arc::new(transport) }
+    }
+
+    /// The same for a relay.
+    #[cfg(test)]
+    pub(crate) fn reporting(&self) -> Self {
+        let mut transport = noq::TransportConfig::clone(&self.transport);
+        transport.send_observed_address_reports(true);
+        Self { transport: Arc::new(transport) }
+    }
+
     pub(crate) fn endpoint(&self) -> noq::EndpointConfig {
         let mut config = noq::EndpointConfig::default();
         // It fails only outside 1200 to 65527.

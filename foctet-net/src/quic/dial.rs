@@ -26,6 +26,13 @@ pub(crate) struct QuicDialler {
     pub(crate) config: Arc<QuicConfig>,
 }
 
+impl QuicDialler {
+    /// The same sockets, for dials to relays.
+    pub(crate) fn for_legs(&self, datagrams: usize) -> Self {
+        Self { config: Arc::new(self.config.for_legs(datagrams)), ..self.clone() }
+    }
+}
+
 /// A relayed candidate, and the wait until its relay can be used. False: it never can.
 pub(crate) struct Late {
     /// What stands for the peer behind the relay.

@@ -20,14 +20,18 @@ pub(crate) struct Dialling {
 
 impl Dialling {
     pub(super) fn new(inner: &Inner, expected: NodeId, alpn: &[u8], addrs: Vec<TransportAddr>) -> Self {
-        Self {
-            identity: inner.identity.clone(),
-            expected,
-            alpn: alpn.into(),
-            handshake_timeout: inner.handshake_timeout,
-            addrs,
-            failures: Mutex::default(),
-        }
+        Self::of(inner.identity.clone(), inner.handshake_timeout, expected, alpn, addrs)
+    }
+
+    /// The same for whoever dials without an endpoint's `connect`.
+    pub(crate) fn of(
+        identity: Identity,
+        handshake_timeout: Duration,
+        expected: NodeId,
+        alpn: &[u8],
+        addrs: Vec<TransportAddr>,
+    ) -> Self {
+        Self { identity, expected, alpn: alpn.into(), handshake_timeout, addrs, failures: Mutex::default() }
     }
 
     /// Notes how an attempt ended.
@@ -56,7 +60,7 @@ impl Dialling {
     }
 
     /// What to say when no connection came of it.
-    pub(super) fn verdict(&self, timed_out: bool) -> ConnectError {
+    pub(crate) fn verdict(&self, timed_out: bool) -> ConnectError {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts: Vec<_> = self
             .addrs

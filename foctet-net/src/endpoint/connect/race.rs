@@ -34,12 +34,12 @@ impl Contender {
     }
 
     /// Ends the race: this is the connection.
-    pub(super) fn choose(mut self) -> Connection {
+    pub(crate) fn choose(mut self) -> Connection {
         self.chosen = true;
         self.connection.clone()
     }
 
-    fn rtt(&self) -> Duration {
+    pub(crate) fn rtt(&self) -> Duration {
         self.connection.rtt()
     }
 }
