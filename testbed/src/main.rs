@@ -1,0 +1,4 @@
+//! Networks to test on, by hand.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,16 @@
+//! Networks of namespaces are what they say. Skipped where there can be none.
+#![cfg(target_os = "linux")]
+
+use testbed::Testbed;
+
+#[path = "network/nats.rs"]
+mod nats;
+
+/// A network, or `None` after a line that says why not.
+fn network(label: &str) -> Option<Testbed> {
+    if let Err(reason) = Testbed::available() {
+        println!("SKIPPED: networks of namespaces: {reason}");
+        return None;
+    }
+    Some(Testbed::new(label).unwrap())
+}
