@@ -73,8 +73,14 @@ impl Testbed {
     pub fn named(name: &str, program: PathBuf) -> Result<Self, Error> {
         Self::available()?;
         check_name(name)?;
-        if !named(name).is_empty() {
-            return Err(Error::Exists(format!("network {name}")));
+        // If one name goes on where another ends, it cannot be told whose namespaces are whose.
+        let dashed = format!("{name}-");
+        let overlaps = |other: &str| {
+            let other = format!("{other}-");
+            other.starts_with(&dashed) || dashed.starts_with(&other)
+        };
+        if let Some((other, _)) = existing().into_iter().find(|(other, _)| overlaps(other)) {
+            return Err(Error::Exists(format!("network {other}")));
         }
         let mut bed = Self::with_prefix(format!("{PREFIX}{name}-"))?;
         bed.link_program = Some(program);
@@ -321,7 +327,7 @@ impl Testbed {
         };
         match &self.link_program {
             None => {
-                self.links.push((node.name().to_owned(), Running::start(ends.clone(), shapes)?));
+                self.links.push((node.name().to_owned(), Running::start(ends, shapes)?));
             }
             Some(program) => self.link_processes.push(link_program::start(program, &ends, shapes)?),
         }
@@ -439,8 +445,8 @@ impl Drop for Testbed {
     }
 }
 
-/// Takes down the network of this name.
-pub(crate) fn take_down(name: &str) -> Result<(), Error> {
+/// Takes down the network of this name, which [`Testbed::named`] made. Processes in it are killed.
+pub fn take_down(name: &str) -> Result<(), Error> {
     let spaces = named(name);
     if spaces.is_empty() {
         return Err(Error::Missing(format!("network {name}")));
@@ -448,8 +454,16 @@ pub(crate) fn take_down(name: &str) -> Result<(), Error> {
     spaces.iter().try_for_each(|space| Namespace::existing(space)?.delete())
 }
 
+/// All networks that there are, with the names of their namespaces: those that [`Testbed::named`] made, and those of
+/// running tests, whose names are numbers and a label.
+pub fn existing() -> Vec<(String, Vec<String>)> {
+    let internets = namespace::all();
+    let names = internets.iter().filter_map(|space| space.strip_prefix(PREFIX)?.strip_suffix("-internet"));
+    names.map(|name| (name.to_owned(), named(name))).collect()
+}
+
 /// The namespaces of the network of this name: those that begin with it, if one of them is its internet.
-pub(crate) fn named(name: &str) -> Vec<String> {
+fn named(name: &str) -> Vec<String> {
     let prefix = format!("{PREFIX}{name}-");
     let all = namespace::all();
     if !all.contains(&format!("{prefix}internet")) {

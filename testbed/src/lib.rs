@@ -34,7 +34,7 @@ pub use available::Reason;
 #[cfg(target_os = "linux")]
 mod bed;
 #[cfg(target_os = "linux")]
-pub use bed::{Subnet, Testbed};
+pub use bed::{Subnet, Testbed, existing, take_down};
 
 #[cfg(target_os = "linux")]
 mod blackhole;

@@ -126,12 +126,14 @@ pub fn arrives(
     sender.send_to(&probe, outside).map_err(failed("sending a packet"))?;
     known.send_to(&fence, outside).map_err(failed("sending a packet"))?;
     let deadline = Instant::now() + PATIENCE;
-    let mut grace = None;
+    let (mut arrived, mut grace) = (false, None);
     loop {
-        let now = Instant::now();
-        let left = grace.unwrap_or(deadline).saturating_duration_since(now);
+        if arrived && grace.is_some() {
+            return Ok(true);
+        }
+        let left = grace.unwrap_or(deadline).saturating_duration_since(Instant::now());
         match receive_any(inside, left)? {
-            Some((packet, _)) if packet == probe => return Ok(true),
+            Some((packet, _)) if packet == probe => arrived = true,
             Some((packet, _)) if packet == fence => grace = Some(Instant::now() + GRACE),
             Some(_) => {}
             None if grace.is_some() => return Ok(false),

@@ -176,11 +176,12 @@ fn carry(devices: &[Tun; 2], shapes: [Shape; 2], shared: &Shared) {
             continue;
         }
         let next = queues.iter().filter_map(Queue::next_timeout).min();
-        if wait(devices, shared, next.map(|next| next.saturating_sub(start.elapsed()))) {
-            if let Some(shapes) = shared.reshape.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                for (queue, shape) in queues.iter_mut().zip(shapes) {
-                    queue.reshape(shape);
-                }
+        let timeout = next.map(|next| next.saturating_sub(start.elapsed()));
+        if wait(devices, shared, timeout)
+            && let Some(shapes) = shared.reshape.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            for (queue, shape) in queues.iter_mut().zip(shapes) {
+                queue.reshape(shape);
             }
         }
     }

@@ -34,7 +34,7 @@ impl fmt::Display for Shape {
 }
 
 fn with_unit(number: u64, units: &[(&str, u64)]) -> String {
-    let unit = units.iter().find(|(_, size)| number % size == 0);
+    let unit = units.iter().find(|(_, size)| number.is_multiple_of(*size));
     unit.map_or_else(|| number.to_string(), |(unit, size)| format!("{}{unit}", number / size))
 }
 
