@@ -39,7 +39,6 @@ pub enum Subnet {
 /// the processes in it are killed; what a killed process leaves behind, the next one deletes ([`sweep`](crate::sweep)).
 ///
 /// The internet forwards and does nothing else: it answers nobody, and to addresses that do not exist, packets vanish.
-/// On it, packets are packets: the kernel merges none to larger ones, so that a lost packet is one.
 #[derive(Debug)]
 pub struct Testbed {
     prefix: String,
@@ -254,11 +253,7 @@ impl Testbed {
             Some(shapes) => self.start_link(node, device, &far_device, shapes)?,
             None => {
                 let internet = self.internet.name();
-                // No merged packets: see Testbed.
-                space.ip(&format!(
-                    "link add {device} type veth peer name {far_device} netns {internet}\n\
-                     link set {device} gso_max_segs 1"
-                ))?;
+                space.ip(&format!("link add {device} type veth peer name {far_device} netns {internet}"))?;
             }
         }
         // An interface whose other end is down has no routes of IPv6.
@@ -288,30 +283,23 @@ impl Testbed {
         self.internet.ip(&lines)?;
         shape(space, device, uplink.rate_up)?;
         shape(&self.internet, &far_device, uplink.rate_down)?;
-        self.spoil(&far_device, uplink)
-    }
-
-    /// Loss and broken IPv6, on the internet's side.
-    fn spoil(&self, device: &str, uplink: &Uplink) -> Result<(), Error> {
-        let mut rules = String::new();
-        for direction in ["iifname", "oifname"] {
-            if uplink.loss > 0.0 {
-                let millionths = (uplink.loss.min(1.0) * 1e6).round();
-                let _ = writeln!(
-                    rules,
-                    "  {direction} \"{device}\" numgen random mod 1000000 < {millionths} counter drop"
-                );
-            }
-            if uplink.ipv6 == Ipv6::Broken {
-                let _ = writeln!(rules, "  {direction} \"{device}\" meta nfproto ipv6 drop");
-            }
+        if uplink.loss > 0.0 {
+            lose(space, device, uplink.loss)?;
+            lose(&self.internet, &far_device, uplink.loss)?;
         }
-        if rules.is_empty() {
-            return Ok(());
+        if uplink.ipv6 == Ipv6::Broken {
+            self.internet.nft(&format!(
+                "table inet broken_{far_device} {{
+  chain forward {{
+    type filter hook forward priority -20; policy accept;
+    iifname \"{far_device}\" meta nfproto ipv6 drop
+    oifname \"{far_device}\" meta nfproto ipv6 drop
+  }}
+}}
+"
+            ))?;
         }
-        self.internet.nft(&format!(
-            "table inet uplink_{device} {{\n chain forward {{\n  type filter hook forward priority -20; policy accept;\n{rules} }}\n}}\n"
-        ))
+        Ok(())
     }
 
     fn start_link(
@@ -549,6 +537,22 @@ fn configure_router(node: &Node, number: u8) -> Result<(), Error> {
         space.set("net/netfilter/nf_conntrack_udp_timeout_stream", &seconds(answered))?;
     }
     Ok(())
+}
+
+/// Loses a share of what comes in by a device, and keeps the kernel from merging what goes out by it into larger packets:
+/// where that comes in, a lost packet is to be one.
+fn lose(space: &Namespace, device: &str, loss: f64) -> Result<(), Error> {
+    let millionths = (loss.min(1.0) * 1e6).round();
+    space.ip(&format!("link set {device} gso_max_segs 1"))?;
+    space.nft(&format!(
+        "table netdev loss_{device} {{
+  chain in {{
+    type filter hook ingress device \"{device}\" priority -10; policy accept;
+    numgen random mod 1000000 < {millionths} counter drop
+  }}
+}}
+"
+    ))
 }
 
 /// Limits the rate of what leaves by a device.
