@@ -10,17 +10,18 @@ use crate::namespace::{self, Namespace, PREFIX};
 use crate::node::{GATEWAY, Port};
 use crate::{Error, Ipv6, Node, RouterOptions, Uplink};
 
+mod device;
+mod inside;
 mod link_program;
+
+mod named;
+pub use named::{existing, take_down};
 
 /// The address of the internet itself, the gateway of all who are on it.
 const INTERNET: Ipv4Addr = Ipv4Addr::new(198, 18, 255, 254);
 
 /// How many hosts, and how many routers, the internet takes: what a byte counts.
 const MAX_ON_INTERNET: u8 = 250;
-
-/// How many hosts and routers one inside network takes, counted from the address with this last byte.
-const FIRST_INSIDE: u8 = 10;
-const LAST_INSIDE: u8 = 250;
 
 /// The link-local address of those directly on the internet. Each has its own link to it.
 const ON_INTERNET: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
@@ -102,7 +103,7 @@ impl Testbed {
             inside: Vec::new(),
             keep: false,
         };
-        forward(&bed.internet)?;
+        inside::forward(&bed.internet)?;
         bed.internet.ip("route add blackhole default\nroute add blackhole ::/0")?;
         Ok(bed)
     }
@@ -152,7 +153,7 @@ impl Testbed {
         let ipv6 = Ipv6Addr::new(0x2001, 2, 0, 1, 0, 0, 0, wide);
         let prefix = Ipv6Addr::new(0x2001, 2, 0, 0x1000 + wide, 0, 0, 0, 0);
         self.attach_to_internet(&node, "wan0", &options.uplink, ipv4, ipv6, Some(prefix))?;
-        configure_router(&node, number)?;
+        inside::configure_router(&node, number)?;
         Ok(node)
     }
 
@@ -171,7 +172,7 @@ impl Testbed {
         let node = self.add(name, Some(*options), Some(carrier.clone()))?;
         let prefix = Ipv6Addr::new(0x2001, 2, 0, 0x1000 + u16::from(number), 0, 0, 0, 0);
         self.attach_inside(&node, "wan0", carrier, Subnet::First, &options.uplink, Some(prefix))?;
-        configure_router(&node, number)?;
+        inside::configure_router(&node, number)?;
         Ok(node)
     }
 
@@ -267,7 +268,7 @@ impl Testbed {
         if has_ipv6 {
             let _ = writeln!(lines, "addr add {GATEWAY}/64 dev {far_device} nodad");
             let _ = writeln!(lines, "route add {ipv6}/128 via {ON_INTERNET} dev {far_device}");
-            for prefix in prefix.into_iter().flat_map(|prefix| [prefix, second_prefix(prefix)]) {
+            for prefix in prefix.into_iter().flat_map(|prefix| [prefix, inside::second_prefix(prefix)]) {
                 let _ = writeln!(lines, "route add {prefix}/64 via {ON_INTERNET} dev {far_device}");
             }
         }
@@ -281,11 +282,11 @@ impl Testbed {
             prefix: prefix.filter(|_| has_ipv6),
         })?;
         self.internet.ip(&lines)?;
-        shape(space, device, uplink.rate_up)?;
-        shape(&self.internet, &far_device, uplink.rate_down)?;
+        device::shape(space, device, uplink.rate_up)?;
+        device::shape(&self.internet, &far_device, uplink.rate_down)?;
         if uplink.loss > 0.0 {
-            lose(space, device, uplink.loss)?;
-            lose(&self.internet, &far_device, uplink.loss)?;
+            device::lose(space, device, uplink.loss)?;
+            device::lose(&self.internet, &far_device, uplink.loss)?;
         }
         if uplink.ipv6 == Ipv6::Broken {
             self.internet.nft(&format!(
@@ -323,95 +324,6 @@ impl Testbed {
         node.space().ip(&format!("link set {device} txqueuelen 10000"))?;
         self.internet.ip(&format!("link set {far_device} txqueuelen 10000"))
     }
-
-    fn attach_inside(
-        &mut self,
-        node: &Node,
-        device: &str,
-        router: &Node,
-        subnet: Subnet,
-        uplink: &Uplink,
-        prefix: Option<Ipv6Addr>,
-    ) -> Result<(), Error> {
-        let number = self.next_inside(router, subnet)?;
-        let far_device = self.next_device();
-        let bridge = bridge(subnet);
-        let of_router = router.namespace();
-        node.space().ip(&format!("link add {device} type veth peer name {far_device} netns {of_router}"))?;
-        router.space().ip(&format!("link set {far_device} master {bridge}\nlink set {far_device} up"))?;
-
-        let inside = inside_networks(router)?;
-        let gateway = match subnet {
-            Subnet::First => inside[0],
-            Subnet::Second => inside[1],
-        };
-        let [a, b, c, _] = gateway.octets();
-        let ipv4 = Ipv4Addr::new(a, b, c, number);
-        let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100 + u16::from(number));
-        let router_prefix = router.port()?.prefix;
-        let ipv6 = router_prefix.filter(|_| uplink.ipv6 != Ipv6::Off).map(|prefix| {
-            let [a, b, c, d, ..] = match subnet {
-                Subnet::First => prefix,
-                Subnet::Second => second_prefix(prefix),
-            }
-            .segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, u16::from(number))
-        });
-        node.add_port(Port {
-            device: device.to_owned(),
-            far: router.space().clone(),
-            far_device: far_device.clone(),
-            ipv4: (uplink.ipv4 && router.ipv4().is_some()).then_some((ipv4, 24, gateway)),
-            ipv6: ipv6.map(|address| (address, 64)),
-            link_local,
-            prefix: prefix.filter(|_| ipv6.is_some()),
-        })?;
-        shape(node.space(), device, uplink.rate_up)?;
-        shape(router.space(), &far_device, uplink.rate_down)?;
-        if let (Some(prefix), true) = (prefix, ipv6.is_some()) {
-            self.route_inwards(prefix, router, link_local, bridge)?;
-        }
-        Ok(())
-    }
-
-    /// Tells everybody from `router` up to the internet where the networks of a router behind it are.
-    fn route_inwards(
-        &self,
-        prefix: Ipv6Addr,
-        router: &Node,
-        next_hop: Ipv6Addr,
-        bridge: &str,
-    ) -> Result<(), Error> {
-        for prefix in [prefix, second_prefix(prefix)] {
-            router.space().ip(&format!("route add {prefix}/64 via {next_hop} dev {bridge}"))?;
-            let mut below = router;
-            loop {
-                let port = below.port()?;
-                let (device, via) = match below.parent() {
-                    None => (port.far_device.as_str(), ON_INTERNET),
-                    Some(_) => ("lan0", port.link_local),
-                };
-                port.far.ip(&format!("route add {prefix}/64 via {via} dev {device}"))?;
-                let Some(parent) = below.parent() else { break };
-                below = parent;
-            }
-        }
-        Ok(())
-    }
-
-    fn next_inside(&mut self, router: &Node, subnet: Subnet) -> Result<u8, Error> {
-        let full = Error::Full("host behind a router");
-        let known = self.inside.iter_mut().find(|(name, of, _)| name == router.name() && *of == subnet);
-        if let Some((_, _, last)) = known {
-            if *last >= LAST_INSIDE {
-                return Err(full);
-            }
-            *last += 1;
-            return Ok(*last);
-        }
-        self.inside.push((router.name().to_owned(), subnet, FIRST_INSIDE));
-        Ok(FIRST_INSIDE)
-    }
 }
 
 impl Drop for Testbed {
@@ -433,33 +345,6 @@ impl Drop for Testbed {
     }
 }
 
-/// Takes down the network of this name, which [`Testbed::named`] made. Processes in it are killed.
-pub fn take_down(name: &str) -> Result<(), Error> {
-    let spaces = named(name);
-    if spaces.is_empty() {
-        return Err(Error::Missing(format!("network {name}")));
-    }
-    spaces.iter().try_for_each(|space| Namespace::existing(space)?.delete())
-}
-
-/// All networks that there are, with the names of their namespaces: those that [`Testbed::named`] made, and those of
-/// running tests, whose names are numbers and a label.
-pub fn existing() -> Vec<(String, Vec<String>)> {
-    let internets = namespace::all();
-    let names = internets.iter().filter_map(|space| space.strip_prefix(PREFIX)?.strip_suffix("-internet"));
-    names.map(|name| (name.to_owned(), named(name))).collect()
-}
-
-/// The namespaces of the network of this name: those that begin with it, if one of them is its internet.
-fn named(name: &str) -> Vec<String> {
-    let prefix = format!("{PREFIX}{name}-");
-    let all = namespace::all();
-    if !all.contains(&format!("{prefix}internet")) {
-        return Vec::new();
-    }
-    all.into_iter().filter(|space| space.starts_with(&prefix)).collect()
-}
-
 fn check_name(name: &str) -> Result<(), Error> {
     let fits = (1..=32).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -473,92 +358,4 @@ fn next(count: &mut u8, what: &'static str) -> Result<u8, Error> {
     }
     *count += 1;
     Ok(*count)
-}
-
-fn bridge(subnet: Subnet) -> &'static str {
-    match subnet {
-        Subnet::First => "lan0",
-        Subnet::Second => "lan1",
-    }
-}
-
-/// The prefix of a router's second inside network, given that of the first.
-fn second_prefix(first: Ipv6Addr) -> Ipv6Addr {
-    let [a, b, c, d, ..] = first.segments();
-    Ipv6Addr::new(a, b, c, d + 0x1000, 0, 0, 0, 0)
-}
-
-/// The addresses of a router in its inside networks, as they were configured.
-fn inside_networks(router: &Node) -> Result<[Ipv4Addr; 2], Error> {
-    router.inside().ok_or_else(|| router.unsuited("it has no inside"))
-}
-
-fn forward(space: &Namespace) -> Result<(), Error> {
-    space.set("net/ipv4/ip_forward", "1")?;
-    // A kernel without IPv6 has none of these, and nothing to forward.
-    let _ = space.set("net/ipv6/conf/all/forwarding", "1");
-    // What stays within an inside network is none of the router's business. Without the module there is no such setting.
-    for family in ["iptables", "ip6tables", "arptables"] {
-        let _ = space.set(&format!("net/bridge/bridge-nf-call-{family}"), "0");
-    }
-    Ok(())
-}
-
-/// The inside and the rules of a router whose outside is there.
-fn configure_router(node: &Node, number: u8) -> Result<(), Error> {
-    let options = *node.router_options()?;
-    let space = node.space();
-    forward(space)?;
-    let third = options.lan.unwrap_or(number);
-    let (a, b) = if options.carrier { (100, 64) } else { (192, 168) };
-    let inside = [Ipv4Addr::new(a, b, third, 1), Ipv4Addr::new(a, b, third ^ 0x80, 1)];
-    let prefix = node.port()?.prefix;
-    let mut lines = String::new();
-    for (subnet, address) in [Subnet::First, Subnet::Second].into_iter().zip(inside) {
-        let bridge = bridge(subnet);
-        let _ = writeln!(lines, "link add {bridge} type bridge mcast_snooping 0");
-        let _ = writeln!(lines, "link set {bridge} up");
-        let _ = writeln!(lines, "addr add {address}/24 dev {bridge}");
-        if let Some(prefix) = prefix {
-            let prefix = if subnet == Subnet::First { prefix } else { second_prefix(prefix) };
-            let [a, b, c, d, ..] = prefix.segments();
-            let own = Ipv6Addr::new(a, b, c, d, 0, 0, 0, 1);
-            let _ = writeln!(lines, "addr add {GATEWAY}/64 dev {bridge} nodad");
-            let _ = writeln!(lines, "addr add {own}/64 dev {bridge} nodad");
-        }
-    }
-    space.ip(&lines)?;
-    node.set_inside(inside);
-    node.load_nat()?;
-    space.nft(&options.rules())?;
-    if let Some((unanswered, answered)) = options.udp_lifetimes {
-        let seconds = |time: std::time::Duration| time.as_secs().max(1).to_string();
-        space.set("net/netfilter/nf_conntrack_udp_timeout", &seconds(unanswered))?;
-        space.set("net/netfilter/nf_conntrack_udp_timeout_stream", &seconds(answered))?;
-    }
-    Ok(())
-}
-
-/// Loses a share of what comes in by a device, and keeps the kernel from merging what goes out by it into larger packets:
-/// where that comes in, a lost packet is to be one.
-fn lose(space: &Namespace, device: &str, loss: f64) -> Result<(), Error> {
-    let millionths = (loss.min(1.0) * 1e6).round();
-    space.ip(&format!("link set {device} gso_max_segs 1"))?;
-    space.nft(&format!(
-        "table netdev loss_{device} {{
-  chain in {{
-    type filter hook ingress device \"{device}\" priority -10; policy accept;
-    numgen random mod 1000000 < {millionths} counter drop
-  }}
-}}
-"
-    ))
-}
-
-/// Limits the rate of what leaves by a device.
-fn shape(space: &Namespace, device: &str, rate: Option<u64>) -> Result<(), Error> {
-    let Some(rate) = rate else { return Ok(()) };
-    // The bucket holds what the line carries in 2 ms, at least 32 KB: it is filled by the kernel's timer.
-    let burst = (rate / 8 / 500).max(32 * 1024);
-    space.tc(&format!("qdisc add dev {device} root tbf rate {rate}bit burst {burst} latency 50ms"))
 }

@@ -8,9 +8,10 @@
 //! [`sim`] is the same in one process, in virtual time and without I/O, for protocol logic.
 //!
 //! ```no_run
+//! # #[cfg(target_os = "linux")]
+//! # fn main() -> Result<(), testbed::Error> {
 //! use testbed::{Nat, RouterOptions, Testbed, Uplink};
 //!
-//! # fn main() -> Result<(), testbed::Error> {
 //! let mut bed = Testbed::new("example")?;
 //! let relay = bed.public_host("relay", &Uplink::default())?;
 //! let home = bed.router("home", &RouterOptions::nat(Nat::PortRestricted))?;
@@ -19,6 +20,8 @@
 //! assert!(answer.contains("1 received"));
 //! # Ok(())
 //! # }
+//! # #[cfg(not(target_os = "linux"))]
+//! # fn main() {}
 //! ```
 #![forbid(unsafe_code)]
 

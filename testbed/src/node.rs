@@ -233,7 +233,7 @@ impl Node {
     }
 
     /// Makes a router forget all mappings of IPv4 and map to other ports from now on, as if it had been restarted. The
-    /// NATs that need the port to be kept cannot do that: [`readdress`](Self::readdress) makes them forget.
+    /// NATs that need the port to be kept cannot do that: [`Testbed::readdress`](crate::Testbed::readdress) makes them forget.
     pub fn rebind(&self) -> Result<Ports, Error> {
         let nat = self.router_options()?.nat;
         if !nat.takes_ports() {

@@ -1,11 +1,12 @@
 //! What changes while a network is in use.
 
 use std::io::ErrorKind;
+use std::net::UdpSocket;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use testbed::probe::{arrives, bind, seen, try_seen};
-use testbed::{Error, Nat, Node, Process, RouterOptions, Testbed, Traffic, Uplink};
+use testbed::{Error, Ipv6, Nat, Node, Process, RouterOptions, Testbed, Traffic, Uplink};
 
 use crate::network;
 
@@ -117,6 +118,33 @@ fn an_interface_that_was_down_has_its_addresses_and_routes_again() {
         assert!(!matches!(sent, Ok(Some(_))), "{}", node.name());
         node.plug().unwrap();
         assert!(reaches(&host, &public), "{}", node.name());
+    }
+}
+
+#[test]
+fn ipv6_survives_a_rebinding_and_an_interface_that_was_down() {
+    let Some(mut bed) = network("change6") else { return };
+    let uplink = Uplink::default().ipv6(Ipv6::On);
+    let public = bed.public_host("public", &uplink.ipv6_only()).unwrap();
+    let delayed = uplink.delay(Duration::from_millis(1));
+    for (router, host, uplink) in [("veth", "host1", uplink), ("tun", "host2", delayed)] {
+        let options = RouterOptions::nat(Nat::PortRestricted).uplink(uplink);
+        let router = bed.router(router, &options).unwrap();
+        let host = bed.host(host, &router).unwrap();
+        let reaches = || {
+            let address = public.ipv6().unwrap();
+            let inside = host.within(|| UdpSocket::bind((host.ipv6().unwrap(), 0))).unwrap().unwrap();
+            let outside = public.within(|| UdpSocket::bind((address, 0))).unwrap().unwrap();
+            seen(&inside, &outside).unwrap().ip() == host.ipv6().unwrap()
+        };
+        assert!(reaches());
+        router.rebind().unwrap();
+        assert!(reaches());
+        bed.readdress(&router).unwrap();
+        assert!(reaches());
+        host.unplug().unwrap();
+        host.plug().unwrap();
+        assert!(reaches());
     }
 }
 

@@ -163,6 +163,18 @@ fn ipv6_goes_out_of_a_home_and_of_one_behind_a_carrier_and_does_not_come_in() {
 }
 
 #[test]
+fn a_home_without_ipv4_reaches_who_has_ipv6() {
+    let Some(mut bed) = network("only6") else { return };
+    let dual = bed.public_host("dual", &Uplink::default().ipv6(Ipv6::On)).unwrap();
+    let options = RouterOptions::nat(Nat::PortRestricted).uplink(Uplink::default().ipv6_only());
+    let router = bed.router("router", &options).unwrap();
+    let host = bed.host("host", &router).unwrap();
+    assert_eq!((router.ipv4(), host.ipv4()), (None, None));
+    assert!(connects(&host, &dual, dual.ipv6().unwrap().into(), 0, LONG));
+    assert!(!connects(&host, &dual, dual.ipv4().unwrap().into(), 0, SHORT));
+}
+
+#[test]
 fn broken_ipv6_has_addresses_and_leads_nowhere() {
     let Some(mut bed) = network("broken") else { return };
     let public = bed.public_host("public", &Uplink::default().ipv6(Ipv6::On)).unwrap();
