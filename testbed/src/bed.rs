@@ -10,7 +10,6 @@ use crate::namespace::{self, Namespace, PREFIX};
 use crate::node::{GATEWAY, Port};
 use crate::{Error, Ipv6, Node, RouterOptions, Uplink};
 
-mod device;
 mod inside;
 mod link_program;
 
@@ -165,13 +164,14 @@ impl Testbed {
         options: &RouterOptions,
     ) -> Result<Node, Error> {
         carrier.router_options()?;
-        if options.uplink.link.is_some() || options.uplink.loss != 0.0 {
-            return Err(carrier.unsuited("delay and loss are those of uplinks to the internet only"));
+        if options.uplink.link.is_some() {
+            return Err(carrier.unsuited("links in userspace are those of uplinks to the internet only"));
         }
         let number = next(&mut self.routers, "router")?;
         let node = self.add(name, Some(*options), Some(carrier.clone()))?;
         let prefix = Ipv6Addr::new(0x2001, 2, 0, 0x1000 + u16::from(number), 0, 0, 0, 0);
         self.attach_inside(&node, "wan0", carrier, Subnet::First, &options.uplink, Some(prefix))?;
+        node.set_line(&options.uplink)?;
         inside::configure_router(&node, number)?;
         Ok(node)
     }
@@ -185,14 +185,13 @@ impl Testbed {
     pub fn host_on(&mut self, name: &str, router: &Node, subnet: Subnet) -> Result<Node, Error> {
         let uplink = router.router_options()?.uplink;
         let node = self.add(name, None, Some(router.clone()))?;
-        let uplink = Uplink { rate_up: None, rate_down: None, ..uplink };
         self.attach_inside(&node, "eth0", router, subnet, &uplink, None)?;
         Ok(node)
     }
 
     /// Gives a host another uplink, behind `router`, for [`Node::use_uplink`].
     pub fn add_uplink(&mut self, host: &Node, router: &Node) -> Result<(), Error> {
-        let uplink = Uplink { rate_up: None, rate_down: None, ..router.router_options()?.uplink };
+        let uplink = router.router_options()?.uplink;
         let device = format!("eth{}", host.port_count());
         self.attach_inside(host, &device, router, Subnet::First, &uplink, None)
     }
@@ -282,12 +281,7 @@ impl Testbed {
             prefix: prefix.filter(|_| has_ipv6),
         })?;
         self.internet.ip(&lines)?;
-        device::shape(space, device, uplink.rate_up)?;
-        device::shape(&self.internet, &far_device, uplink.rate_down)?;
-        if uplink.loss > 0.0 {
-            device::lose(space, device, uplink.loss)?;
-            device::lose(&self.internet, &far_device, uplink.loss)?;
-        }
+        node.set_line(uplink)?;
         if uplink.ipv6 == Ipv6::Broken {
             self.internet.nft(&format!(
                 "table inet broken_{far_device} {{

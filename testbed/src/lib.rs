@@ -50,6 +50,9 @@ mod error;
 pub use error::Error;
 
 #[cfg(target_os = "linux")]
+mod line;
+
+#[cfg(target_os = "linux")]
 mod namespace;
 #[cfg(target_os = "linux")]
 pub use namespace::sweep;

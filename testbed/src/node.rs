@@ -61,7 +61,7 @@ pub(crate) const GATEWAY: &str = "fe80::1";
 
 impl Port {
     /// Brings it up with its addresses and, if it is the `active` one, the default routes. It may be up already.
-    fn bring_up(&self, space: &Namespace, active: bool) -> Result<(), Error> {
+    pub(crate) fn bring_up(&self, space: &Namespace, active: bool) -> Result<(), Error> {
         let device = &self.device;
         let mut lines = format!("link set {device} up\n");
         if let Some((address, length, gateway)) = self.ipv4 {
@@ -125,6 +125,10 @@ impl Node {
         self.state().ports.len()
     }
 
+    pub(crate) fn ports(&self) -> Vec<Port> {
+        self.state().ports.clone()
+    }
+
     /// The interface that carries the default route.
     pub(crate) fn port(&self) -> Result<Port, Error> {
         let state = self.state();
@@ -184,36 +188,6 @@ impl Node {
     /// Loads rules of nftables on this node, in tables of your own.
     pub fn nft(&self, rules: &str) -> Result<(), Error> {
         self.inner.space.nft(rules)
-    }
-
-    /// Takes the network away without a sign: nothing comes in and nothing gets out, over any uplink, but the
-    /// interfaces stay as they are. [`restore`](Self::restore) gives it back.
-    pub fn cut(&self) -> Result<(), Error> {
-        for port in &self.state().ports {
-            cut_device(&self.inner.space, &port.device)?;
-            cut_device(&port.far, &port.far_device)?;
-        }
-        Ok(())
-    }
-
-    /// Gives back what [`cut`](Self::cut) took away.
-    pub fn restore(&self) -> Result<(), Error> {
-        for port in &self.state().ports {
-            restore_device(&self.inner.space, &port.device)?;
-            restore_device(&port.far, &port.far_device)?;
-        }
-        Ok(())
-    }
-
-    /// Takes the interface of the uplink in use down, as a pulled cable or a lost Wi-Fi does. The node sees it.
-    pub fn unplug(&self) -> Result<(), Error> {
-        let port = self.port()?;
-        self.inner.space.ip(&format!("link set {} down", port.device))
-    }
-
-    /// Brings the interface of the uplink in use back up, with its addresses and routes.
-    pub fn plug(&self) -> Result<(), Error> {
-        self.port()?.bring_up(&self.inner.space, true)
     }
 
     /// Goes over to another uplink, counted from 0 in the order in which they were added: the one in use goes down,
@@ -289,16 +263,6 @@ impl Node {
         port.bring_up(&self.inner.space, true)?;
         Ok(Some(old))
     }
-}
-
-fn cut_device(space: &Namespace, device: &str) -> Result<(), Error> {
-    space.nft(&format!(
-        "table netdev cut_{device} {{\n chain in {{\n  type filter hook ingress device \"{device}\" priority 0;\n  drop\n }}\n}}\n"
-    ))
-}
-
-fn restore_device(space: &Namespace, device: &str) -> Result<(), Error> {
-    space.nft(&format!("table netdev cut_{device}\ndelete table netdev cut_{device}\n"))
 }
 
 /// A program that runs on a node. It is killed when this value is dropped.

@@ -100,7 +100,7 @@ pub enum Out {
 pub struct RouterOptions {
     /// How it translates IPv4.
     pub nat: Nat,
-    /// How it is connected. Behind another router only the rates count, and which families it has.
+    /// How it is connected. Behind another router there is no link in userspace.
     pub uplink: Uplink,
     /// What it lets through.
     pub out: Out,

@@ -61,7 +61,7 @@ impl Topology {
             Self::Carrier => {
                 let of_carrier = RouterOptions::nat(crate::Nat::PortRestricted);
                 let carrier = bed.router("carrier", &of_carrier.uplink(left.uplink).carrier())?;
-                let inside = Uplink { link: None, loss: 0.0, ..left.uplink };
+                let inside = Uplink { ipv4: left.uplink.ipv4, ipv6: left.uplink.ipv6, ..Uplink::default() };
                 let left = bed.router_behind("left", &carrier, &left.uplink(inside))?;
                 bed.host("alice", &left)?;
                 home(bed, "right", right, "bob")?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{ON_INTERNET, Subnet, Testbed, device};
+use super::{ON_INTERNET, Subnet, Testbed};
 use crate::namespace::Namespace;
 use crate::node::{GATEWAY, Port};
 use crate::{Error, Ipv6, Node, Uplink};
@@ -50,14 +50,12 @@ impl Testbed {
         node.add_port(Port {
             device: device.to_owned(),
             far: router.space().clone(),
-            far_device: far_device.clone(),
+            far_device,
             ipv4: (uplink.ipv4 && router.ipv4().is_some()).then_some((ipv4, 24, gateway)),
             ipv6: ipv6.map(|address| (address, 64)),
             link_local,
             prefix: prefix.filter(|_| ipv6.is_some()),
         })?;
-        device::shape(node.space(), device, uplink.rate_up)?;
-        device::shape(router.space(), &far_device, uplink.rate_down)?;
         if let (Some(prefix), true) = (prefix, ipv6.is_some()) {
             self.route_inwards(prefix, router, link_local, bridge)?;
         }

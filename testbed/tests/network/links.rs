@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use testbed::link::Shape;
-use testbed::probe::{bind, seen};
+use testbed::probe::{bind, seen, try_seen};
 use testbed::{Nat, Node, RouterOptions, Testbed, Uplink};
 
 use crate::network;
@@ -107,6 +107,27 @@ fn a_link_of_twenty_megabits_takes_its_time_in_userspace_and_in_the_kernel() {
             assert!(took < Duration::from_secs(4), "{took:?} {uplink:?}");
         }
     }
+}
+
+#[test]
+fn a_host_behind_a_router_may_be_slowed_down_and_lose_packets_for_a_while() {
+    let Some(mut bed) = network("slow") else { return };
+    let public = bed.public_host("public", &Uplink::default()).unwrap();
+    let router = bed.router("router", &RouterOptions::nat(Nat::PortRestricted)).unwrap();
+    let host = bed.host("host", &router).unwrap();
+    for rate in [4_000_000, 8_000_000] {
+        host.limit(Some(rate), None).unwrap();
+        let took = transfer(&host, &public, 1_000_000);
+        let expected = Duration::from_secs_f64(8e6 / rate as f64);
+        assert!(took > expected.mul_f64(0.8) && took < expected * 2, "{took:?}");
+    }
+    host.limit(None, None).unwrap();
+    assert!(transfer(&host, &public, 1_000_000) < Duration::from_millis(800));
+    host.lose(1.0).unwrap();
+    let (inside, outside) = (bind(&host).unwrap(), bind(&public).unwrap());
+    assert_eq!(try_seen(&inside, &outside, Duration::from_millis(200)).unwrap(), None);
+    host.lose(0.0).unwrap();
+    seen(&inside, &outside).unwrap();
 }
 
 #[test]
