@@ -1,0 +1,34 @@
+//! A link that is run by a process of its own, for networks that outlive the one who made them.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::Error;
+use crate::link::{Ends, Shape};
+
+/// What the program prints once the devices are there.
+pub(crate) const READY: &str = "ready";
+
+/// Starts the program, and waits until the devices are there.
+pub(super) fn start(program: &Path, ends: &Ends, shapes: [Shape; 2]) -> Result<Child, Error> {
+    // It shall be found as a process of the network's internet, and be ended with it.
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &ends.far.0]).arg(program).arg("link");
+    for (space, device) in [&ends.near, &ends.far] {
+        command.arg(format!("{space}/{device}"));
+    }
+    command.args(shapes.map(|shape| shape.to_string()));
+    let cannot_run = |source| Error::Run { program: program.display().to_string(), source };
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(cannot_run)?;
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).map_err(cannot_run)?;
+    }
+    if line.trim_end() != READY {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(Error::Link(format!("{} link said {line:?}", program.display())));
+    }
+    Ok(child)
+}
