@@ -95,10 +95,12 @@ impl Machine {
                 }
             },
             9 => self.now += Duration::from_millis(u64::from(choice) << (op >> 4)),
-            // The clock may stand still or run backwards as far as an agent can tell.
-            10 => self
-                .agent
-                .handle_timeout(now.checked_sub(Duration::from_millis(choice.into())).unwrap_or(now)),
+            10 => {
+                self.agent.handle_timeout(now);
+                // The clock may run backwards.
+                self.agent
+                    .handle_timeout(now.checked_sub(Duration::from_millis(choice.into())).unwrap_or(now));
+            }
             11 | 12 => self.moved(id, op & 0x10 != 0, op & 0x20 != 0, choice),
             _ => self.pass_time(choice, op >> 4),
         }
