@@ -1,4 +1,5 @@
-//! The nouns that everything else in foctet speaks of: keys, addresses and tickets.
+//! The nouns that everything else in foctet speaks of: keys, addresses and tickets; and [`path`], which judges a
+//! connection's paths.
 //!
 //! This crate is pure. It opens no socket, reads no clock and draws no randomness: whoever needs a key passes
 //! the random bytes in. All parsers take input from strangers; they are bounded, never panic, and name what is
@@ -16,6 +17,7 @@ pub use node_addr::{MAX_ADDRS, MAX_RELAYS, NodeAddr};
 mod node_id;
 pub use node_id::{NODE_ID_LEN, NODE_ID_TEXT_LEN, NodeId, NodeIdError, SIGNATURE_LEN, SignatureError};
 
+pub mod path;
 pub mod relay;
 
 mod relay_addr;

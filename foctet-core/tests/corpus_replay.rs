@@ -4,6 +4,8 @@
 
 #[path = "../../fuzz/bodies/node_id.rs"]
 mod node_id;
+#[path = "../../fuzz/bodies/path_agent.rs"]
+mod path_agent;
 #[path = "../../fuzz/bodies/replay.rs"]
 mod replay;
 #[path = "../../fuzz/bodies/ticket.rs"]
@@ -31,4 +33,9 @@ fn ticket() {
 #[test]
 fn ticket_body() {
     replay::corpus("ticket_body", ticket_body::run);
+}
+
+#[test]
+fn path_agent() {
+    replay::corpus("path_agent", path_agent::run);
 }

@@ -1,10 +1,13 @@
 //! foctet-core as its users see it: known vectors made by other implementations, and round trips.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops there")]
 
 mod key_and_signature;
 mod node_addr;
 mod node_id;
+mod path_agent;
+#[path = "../../../fuzz/bodies/path_agent.rs"]
+mod path_agent_body;
 mod relay_addr;
 mod round_trips;
 mod ticket;

@@ -1,0 +1,300 @@
+mod judging;
+mod output;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::candidate::Candidates;
+use super::relays::Relays;
+use super::rounds::Rounds;
+use super::state::{Deaths, Path};
+use super::{ChangeReason, CloseReason, Counters, Event, PathKey, PathStatus};
+use crate::NodeId;
+
+/// Paths of one connection that are watched; more are let be.
+pub const MAX_PATHS_WATCHED: usize = 16;
+
+/// Events that wait to be taken; the oldest are dropped.
+const MAX_EVENTS: usize = 32;
+
+/// Addresses mostly come in bursts, and one round does for all of a burst.
+const CANDIDATES_SETTLE: Duration = Duration::from_millis(250);
+
+/// When nobody has called for so long, the machine slept (or the process stood still): the longest sampling pause is a
+/// third of it.
+const TIME_JUMP: Duration = Duration::from_secs(3);
+
+/// Which end of the connection this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The one that connected. It chooses the path and starts NAT traversal rounds.
+    Dialler,
+    /// The one that accepted. It follows, unless its own evidence speaks against it.
+    Acceptor,
+}
+
+/// What may be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The shortest silence that makes a path suspect where an answer is due, and after which a stream of datagrams
+    /// that stops is asked about. By default 200 ms: eight times the peer's largest delay of acknowledgements, so that
+    /// its machine may be busy.
+    pub silence: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { silence: Duration::from_millis(200) }
+    }
+}
+
+/// Judges the paths of one connection, from one end. The rules are in the [module's text](super).
+#[derive(Debug)]
+pub struct PathAgent {
+    role: Role,
+    config: Config,
+    now: Instant,
+    paths: Vec<Path>,
+    selected: Option<u32>,
+    /// Why the path that carried the data until now is no more, if that is so.
+    fallen: Option<ChangeReason>,
+    /// When another path was chosen for its speed.
+    sped_up_at: Option<Instant>,
+    deaths: Deaths,
+    candidates: Candidates,
+    rounds: Rounds,
+    relays: Relays,
+    stalled: bool,
+    reset_at: Option<Instant>,
+    wants_reset: bool,
+    sampled_at: Instant,
+    events: VecDeque<Event>,
+}
+
+impl PathAgent {
+    /// The agent of a connection that has no path yet.
+    pub fn new(now: Instant, role: Role, config: Config) -> Self {
+        Self {
+            role,
+            config,
+            now,
+            paths: Vec::new(),
+            selected: None,
+            fallen: None,
+            sped_up_at: None,
+            deaths: Deaths::default(),
+            candidates: Candidates::default(),
+            rounds: Rounds::default(),
+            relays: Relays::default(),
+            stalled: false,
+            reset_at: None,
+            wants_reset: false,
+            sampled_at: now,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// A path can carry data. Numbers are never used twice, and one that is open already is left alone.
+    pub fn handle_path_opened(&mut self, now: Instant, id: u32, key: PathKey) {
+        let now = self.tick(now);
+        if self.paths.len() >= MAX_PATHS_WATCHED || self.paths.iter().any(|path| path.id == id) {
+            return;
+        }
+        self.paths.push(Path::new(now, id, key, self.deaths.of(key)));
+        self.relays.opened(key);
+        self.decide(now);
+    }
+
+    /// A path carries nothing any more, whoever closed it.
+    pub fn handle_path_closed(&mut self, now: Instant, id: u32) {
+        let now = self.tick(now);
+        let Some(at) = self.paths.iter().position(|path| path.id == id) else { return };
+        let path = self.paths.swap_remove(at);
+        if path.key.is_direct() {
+            self.deaths.note(path.key);
+            self.rounds.ask(now);
+        } else {
+            self.relays.closed(now, path.key);
+        }
+        if self.selected == Some(id) {
+            self.selected = None;
+            self.fallen = Some(match path.closing.map(|closing| closing.why) {
+                Some(CloseReason::RelayLost) => ChangeReason::RelayLost,
+                Some(CloseReason::NoAnswer) => ChangeReason::NoAnswer,
+                None => ChangeReason::Closed,
+            });
+        }
+        self.decide(now);
+    }
+
+    /// A path could not be closed, because it is the last one.
+    pub fn handle_close_refused(&mut self, now: Instant, id: u32) {
+        let now = self.tick(now);
+        if let Some(path) = self.path_mut(id) {
+            path.closing = None;
+            path.told = None;
+            path.liveness.forgive(now);
+        }
+        self.decide(now);
+    }
+
+    /// The peer has given a path this status.
+    pub fn handle_remote_status(&mut self, now: Instant, id: u32, status: PathStatus) {
+        let now = self.tick(now);
+        if let Some(path) = self.path_mut(id) {
+            path.remote = Some(status);
+        }
+        self.decide(now);
+    }
+
+    /// A sample of a path's counters. All open paths are sampled whenever [`poll_timeout`](Self::poll_timeout) has come,
+    /// and then [`handle_timeout`](Self::handle_timeout) is called.
+    pub fn handle_counters(&mut self, now: Instant, id: u32, counters: Counters) {
+        let now = self.tick(now);
+        let Some(path) = self.path_mut(id) else { return };
+        path.liveness.observe(now, counters);
+        if path.liveness.round_trips() > 0 {
+            let key = path.key;
+            self.relays.proved(key);
+        }
+    }
+
+    /// Our connection to a relay is down: its paths are dead at once.
+    pub fn handle_relay_lost(&mut self, now: Instant, relay: NodeId) {
+        let now = self.tick(now);
+        for path in self.paths.iter_mut().filter(|path| path.key.relay() == Some(relay)) {
+            path.relay_lost = true;
+        }
+        self.relays.lost(relay);
+        self.decide(now);
+    }
+
+    /// Our connection to a relay is up again.
+    pub fn handle_relay_back(&mut self, now: Instant, relay: NodeId) {
+        let now = self.tick(now);
+        for path in self.paths.iter_mut().filter(|path| path.key.relay() == Some(relay)) {
+            if path.relay_lost {
+                path.relay_lost = false;
+                path.wants_ping = true;
+                path.liveness.forgive(now);
+                // Its probes went nowhere, and are far apart by now.
+                self.wants_reset = true;
+            }
+        }
+        self.relays.back(now, relay);
+        self.decide(now);
+    }
+
+    /// The addresses at which this node may be reached, best first, instead of those before. The peer is told of
+    /// [`MAX_CANDIDATES`](super::MAX_CANDIDATES) at most, and only once [allowed](Self::allow_direct).
+    pub fn handle_local_candidates(&mut self, now: Instant, addrs: &[SocketAddr]) {
+        let now = self.tick(now);
+        if self.candidates.set_local(addrs) {
+            self.rounds.ask(now + CANDIDATES_SETTLE);
+        }
+        self.decide(now);
+    }
+
+    /// The peer may be reached at this address, it says.
+    pub fn handle_remote_candidate(&mut self, now: Instant, addr: SocketAddr) {
+        let now = self.tick(now);
+        if self.candidates.add_remote(addr) {
+            self.rounds.ask(now + CANDIDATES_SETTLE);
+        }
+        self.decide(now);
+    }
+
+    /// The peer may no longer be reached at this address.
+    pub fn handle_remote_candidate_removed(&mut self, now: Instant, addr: SocketAddr) {
+        let now = self.tick(now);
+        self.candidates.remove_remote(addr);
+        self.decide(now);
+    }
+
+    /// The peer may be told our addresses from now on: the application has accepted it.
+    pub fn allow_direct(&mut self, now: Instant) {
+        let now = self.tick(now);
+        if self.candidates.allow() {
+            self.rounds.ask(now);
+        }
+        self.decide(now);
+    }
+
+    /// Interfaces, addresses or routes of this machine have changed: every path is asked, and lost ones are tried again.
+    pub fn handle_network_changed(&mut self, now: Instant) {
+        let now = self.tick(now);
+        self.deaths.forget();
+        self.rounds.restart();
+        self.rounds.ask(now);
+        self.probe_all(now);
+        self.decide(now);
+    }
+
+    /// The machine slept. What happened meanwhile is no evidence; every path is asked. The agent sees it by itself
+    /// where its clock goes on in sleep.
+    pub fn handle_woke_up(&mut self, now: Instant) {
+        let now = self.tick(now);
+        self.woke_up(now);
+        self.decide(now);
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come, and the counters were sampled.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.tick(now);
+        self.sampled_at = now;
+        self.decide(now);
+    }
+
+    /// The path that carries the data, if there is one.
+    pub fn selected(&self) -> Option<u32> {
+        self.selected
+    }
+
+    /// Whether nothing comes back on any path.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled
+    }
+
+    /// The current time, which never runs backwards; and whether it has jumped.
+    fn tick(&mut self, now: Instant) -> Instant {
+        let before = self.now;
+        self.now = before.max(now);
+        if self.now.saturating_duration_since(before) >= TIME_JUMP {
+            self.woke_up(self.now);
+        }
+        self.now
+    }
+
+    fn woke_up(&mut self, now: Instant) {
+        for path in &mut self.paths {
+            path.liveness.forgive(now);
+        }
+        self.rounds.restart();
+        self.probe_all(now);
+    }
+
+    fn probe_all(&mut self, now: Instant) {
+        for path in self.paths.iter_mut().filter(|path| path.closing.is_none()) {
+            path.wants_ping = true;
+        }
+        self.wants_reset = true;
+        self.relays.hurry(now);
+    }
+
+    fn path(&self, id: u32) -> Option<&Path> {
+        self.paths.iter().find(|path| path.id == id)
+    }
+
+    fn path_mut(&mut self, id: u32) -> Option<&mut Path> {
+        self.paths.iter_mut().find(|path| path.id == id)
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.events.len() >= MAX_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+}

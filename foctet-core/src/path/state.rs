@@ -1,0 +1,123 @@
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::liveness::Liveness;
+use super::score::{Health, Reach, Score, Standing};
+use super::{CloseReason, PathKey, PathStatus};
+
+/// Round trips that a path must carry after it died and came back.
+const PROVING_ROUND_TRIPS: u32 = 3;
+
+/// How long it must last, the first time; each death doubles that.
+const PROVING_TIME: Duration = Duration::from_secs(2);
+
+/// Doublings at most, which makes 64 s.
+const MAX_DOUBLINGS: u32 = 5;
+
+/// How often a path on probation is pinged, so that it can prove itself.
+const PROVING_PING: Duration = Duration::from_millis(500);
+
+/// Paths whose death is remembered.
+const MAX_DEATHS: usize = 16;
+
+/// One path of the connection.
+#[derive(Debug)]
+pub(super) struct Path {
+    pub(super) id: u32,
+    pub(super) key: PathKey,
+    pub(super) liveness: Liveness,
+    /// The status that we have given it, as far as we have.
+    pub(super) told: Option<PathStatus>,
+    /// The status that the peer has given it.
+    pub(super) remote: Option<PathStatus>,
+    pub(super) relay_lost: bool,
+    pub(super) closing: Option<Closing>,
+    pub(super) wants_ping: bool,
+    /// Until when it must have lasted, if it died before and has not proved itself since.
+    probation_until: Option<Instant>,
+    next_ping: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Closing {
+    pub(super) why: CloseReason,
+    pub(super) told: bool,
+}
+
+impl Path {
+    pub(super) fn new(now: Instant, id: u32, key: PathKey, deaths: u32) -> Self {
+        let doublings = deaths.saturating_sub(1).min(MAX_DOUBLINGS);
+        Self {
+            id,
+            key,
+            liveness: Liveness::new(now),
+            told: None,
+            remote: None,
+            relay_lost: false,
+            closing: None,
+            wants_ping: false,
+            probation_until: (deaths > 0).then(|| now + PROVING_TIME * (1 << doublings)),
+            next_ping: now,
+        }
+    }
+
+    pub(super) fn score(&self) -> Score {
+        Score {
+            health: match () {
+                () if self.relay_lost => Health::Lost,
+                () if self.liveness.is_suspect() => Health::Suspect,
+                () => Health::Alive,
+            },
+            standing: match self.probation_until {
+                None => Standing::Trusted,
+                Some(_) => Standing::Probation,
+            },
+            reach: if self.key.is_direct() { Reach::Direct } else { Reach::Relayed },
+        }
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.closing.is_none() && self.score().health == Health::Alive
+    }
+
+    /// Lets a path on probation prove itself.
+    pub(super) fn prove(&mut self, now: Instant) {
+        let Some(until) = self.probation_until else { return };
+        if self.liveness.round_trips() >= PROVING_ROUND_TRIPS && now >= until {
+            self.probation_until = None;
+        } else if self.next_ping <= now {
+            self.wants_ping = true;
+            self.next_ping = now + PROVING_PING;
+        }
+    }
+
+    pub(super) fn proving_deadline(&self) -> Option<Instant> {
+        self.probation_until.map(|_| self.next_ping)
+    }
+}
+
+/// How often each path died. Old ones are forgotten first.
+#[derive(Debug, Default)]
+pub(super) struct Deaths {
+    known: VecDeque<(PathKey, u32)>,
+}
+
+impl Deaths {
+    pub(super) fn of(&self, key: PathKey) -> u32 {
+        self.known.iter().find(|(known, _)| *known == key).map_or(0, |(_, deaths)| *deaths)
+    }
+
+    pub(super) fn note(&mut self, key: PathKey) {
+        let deaths = self.of(key).saturating_add(1);
+        self.known.retain(|(known, _)| *known != key);
+        if self.known.len() >= MAX_DEATHS {
+            self.known.pop_front();
+        }
+        self.known.push_back((key, deaths));
+    }
+
+    /// The network is another one: what was dead there may live here.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+}
