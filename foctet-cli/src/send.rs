@@ -26,6 +26,13 @@ pub(crate) async fn run(args: SendArgs, report: Arc<Report>, interrupt: Interrup
         () = interrupt.requested() => return Err(Failure::interrupted("nothing was offered yet")),
     };
     let endpoint = session::open(&args.network, true).await?;
+    let silent = tokio::select! {
+        silent = session::await_relays(&endpoint, &args.network) => silent,
+        () = interrupt.requested() => return Err(Failure::interrupted("nothing was offered yet")),
+    };
+    if let (Some(silent), Some(terminal)) = (silent, report.people()) {
+        terminal.line(&format!("warning: no relay serves this machine yet ({silent}); trying on"));
+    }
     let mut random = [0; TICKET_SECRET_LEN];
     getrandom::fill(&mut random).map_err(|error| {
         Failure::new(
@@ -71,7 +78,7 @@ fn announce(report: &Report, endpoint: &Endpoint, offer: &Offer, secret: &Ticket
         ticket: Ticket::new(addr.clone(), secret.clone()).to_string(),
         code: None,
         direct: addr.addrs().map(|addr| addr.to_string()).collect(),
-        relays: Vec::new(),
+        relays: addr.relays().iter().map(|relay| relay.to_string()).collect(),
     };
     let manifest = offer.manifest();
     let skipped = offer.skipped().iter().map(|skipped| Event::Skipped {

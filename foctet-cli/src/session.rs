@@ -1,23 +1,42 @@
 //! This node's part of the network, as the options ask.
 
+use std::time::Duration;
+
 use foctet_core::Ticket;
-use foctet_net::{ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, Transport, Transports};
+use foctet_net::{
+    ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, RelayState, Transport, Transports,
+};
 use foctet_transfer::wire::ALPN;
+use tokio::time::timeout;
 
 use crate::args::{NetworkArgs, TransportChoice};
 use crate::events;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+
+/// How long a relay may take to answer before the ticket is printed all the same.
+const RELAY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens the endpoint: with a fresh key, or that of `--identity`. One that does not `listen` can only dial.
 ///
-/// There are no relays and no discovery yet, so `--no-relay` and `--no-lan` hold by themselves.
+/// There is no discovery yet, so `--no-lan` holds by itself.
 ///
 /// # Errors
-/// When the key file cannot be used, or the addresses cannot be bound.
+/// When the key file cannot be used, or the addresses cannot be bound; when only relays may be used and there are none.
 pub(crate) async fn open(args: &NetworkArgs, listen: bool) -> Result<Endpoint, Failure> {
-    let mut builder = Endpoint::builder().transports(transports(args.transport));
+    let mut builder = Endpoint::builder().transports(transports(args.transport)).relay_only(args.relay_only);
     if listen {
         builder = builder.alpns([ALPN]);
+        if args.relay_only && args.relay.is_empty() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "no-relay",
+                "with --relay-only nobody could reach this machine: no relay is named",
+                "name one: --relay foctet-relay://NODEID@HOST:PORT; `foctet relay` runs one",
+            ));
+        }
+    }
+    if !args.no_relay {
+        builder = builder.relays(args.relay.iter().cloned());
     }
     if let Some(file) = &args.identity {
         builder = builder.secret_key(KeyFile::load_or_create(file)?);
@@ -26,6 +45,22 @@ pub(crate) async fn open(args: &NetworkArgs, listen: bool) -> Result<Endpoint, F
         builder = builder.bind(*addr);
     }
     Ok(builder.build().await?)
+}
+
+/// Waits until one of this node's relays serves it, for a while: an address that lists a relay which is not there is of
+/// little use. Gives what is wrong if none does; the endpoint goes on trying.
+///
+/// # Cancel safety
+/// Safe.
+pub(crate) async fn await_relays(endpoint: &Endpoint, args: &NetworkArgs) -> Option<String> {
+    if args.no_relay || args.relay.is_empty() || timeout(RELAY_PATIENCE, endpoint.online()).await.is_ok() {
+        return None;
+    }
+    let states = endpoint.relays().into_iter().map(|relay| match relay.state {
+        RelayState::Connecting { last_error: Some(error), .. } => format!("{}: {error}", relay.addr),
+        _ => format!("{}: no answer yet", relay.addr),
+    });
+    Some(states.collect::<Vec<_>>().join("; "))
 }
 
 /// Connects to the sender that `ticket` names; `auto` prefers the transport with more throughput.
@@ -46,7 +81,9 @@ pub(crate) async fn connect(
         TransportChoice::Tcp => Prefer::Only(Transport::Tcp),
     };
     let options = ConnectOptions::default().prefer(prefer).timeout(args.timeout);
-    Ok(endpoint.connect_with(ticket.addr().clone(), ALPN, options).await?)
+    let addr = ticket.addr().clone();
+    let addr = if args.no_relay { addr.without_relays() } else { addr };
+    Ok(endpoint.connect_with(addr, ALPN, options).await?)
 }
 
 fn transports(choice: TransportChoice) -> Transports {
@@ -67,6 +104,7 @@ pub(crate) fn path(connection: &Connection) -> events::Path {
     events::Path {
         kind: match kind {
             PathKind::Direct => "direct",
+            PathKind::Relay => "relay",
             _ => "other",
         },
         transport: match transport {
