@@ -73,13 +73,9 @@ fn strike(blow: Blow, stage: &mut Stage, connected: &serde_json::Value, transfer
     match blow {
         Blow::RelayKilled => {
             // The one that serves now: the path may have changed since the beginning.
-            let mut remote = connected["path"]["remote"].as_str().unwrap().to_owned();
-            transfer.receiver.try_wait(Duration::from_millis(1), |event| {
-                if event["event"] == "path" {
-                    remote = event["path"]["remote"].as_str().unwrap().to_owned();
-                }
-                false
-            });
+            let changed = transfer.receiver.last("path");
+            let path = &changed.as_ref().unwrap_or(connected)["path"];
+            let remote = path["remote"].as_str().unwrap().to_owned();
             let serving =
                 stage.relays.iter_mut().find(|relay| relay.address.ends_with(&format!("@{remote}")));
             serving.unwrap_or_else(|| panic!("no relay at {remote}")).party.process().kill().unwrap();

@@ -74,7 +74,10 @@ impl Party {
     pub(crate) fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> (Duration, Value) {
         match self.try_wait(PATIENCE, &wanted) {
             Some(found) => found,
-            None => panic!("{}: no {what} in {:?}; stderr: {}", self.name, self.seen, self.stop()),
+            None => {
+                let errors = self.stop();
+                panic!("{}: no {what} in {:?}; stderr: {errors}", self.name, self.seen)
+            }
         }
     }
 
@@ -108,6 +111,12 @@ impl Party {
         self.wait(name, |event| event["event"] == name)
     }
 
+    /// The last event of this name that has come so far.
+    pub(crate) fn last(&mut self, name: &str) -> Option<Value> {
+        self.try_wait(Duration::ZERO, |_| false);
+        self.seen.iter().rev().find(|(_, event)| event["event"] == name).map(|(_, event)| event.clone())
+    }
+
     /// How long after the start it had a direct path, if it got one within `patience`.
     pub(crate) fn direct(&mut self, patience: Duration) -> Option<Duration> {
         let direct = |event: &Value| {
@@ -127,12 +136,8 @@ impl Party {
         });
         let ended = status.and_then(|status| status.code());
         if ended != Some(code) {
-            panic!(
-                "{}: ended with {ended:?}, not {code}: {:#?}; stderr: {}",
-                self.name,
-                self.seen,
-                self.stop()
-            );
+            let errors = self.stop();
+            panic!("{}: ended with {ended:?}, not {code}: {:#?}; stderr: {errors}", self.name, self.seen);
         }
         std::mem::take(&mut self.seen)
     }
