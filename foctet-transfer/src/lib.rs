@@ -25,7 +25,7 @@ mod event;
 pub use event::{Event, SkipReason, Skipped, Summary};
 
 mod incoming;
-pub use incoming::Incoming;
+pub use incoming::{DEFAULT_RECONNECT_LIMIT, Incoming, Reconnect};
 
 mod manifest;
 pub use manifest::{
