@@ -33,6 +33,7 @@ use crate::control::{
 use crate::destination::{Destination, SaveOptions, Survey};
 use crate::error::{ProtocolError, ReceiveError};
 use crate::event::{Event, SkipReason, Summary};
+use crate::limit::Limit;
 use crate::manifest::{EntryDecoder, MAX_ENTRIES, Manifest, ManifestBuilder, ManifestError};
 use crate::selection::Selection;
 use crate::sender::DEFAULT_STALL_TIMEOUT;
@@ -47,6 +48,7 @@ pub struct Incoming {
     place: Option<u64>,
     manifest: Arc<Manifest>,
     stall_timeout: Duration,
+    limit: Option<Limit>,
     reconnect: Option<Reconnect>,
 }
 
@@ -70,6 +72,7 @@ impl Incoming {
                 place,
                 manifest: Arc::new(manifest),
                 stall_timeout: DEFAULT_STALL_TIMEOUT,
+                limit: None,
                 reconnect: None,
             }),
             Err(fault) => Err(fault.error),
@@ -108,6 +111,7 @@ impl Incoming {
                         place,
                         manifest: Arc::new(manifest),
                         stall_timeout: DEFAULT_STALL_TIMEOUT,
+                        limit: None,
                         reconnect: Some(reconnect),
                     });
                 }
@@ -134,6 +138,14 @@ impl Incoming {
     /// How long the sender may send nothing of what it was asked for; five minutes unless set.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall_timeout = limit;
+        self
+    }
+
+    /// Bounds how fast content is received. The sender gives a receiver up that takes nothing for some minutes, so that
+    /// less than some 32 kB/s may be too little.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
         self
     }
 
@@ -286,9 +298,12 @@ impl Incoming {
         let mut known = Known::Remembered;
         loop {
             let mut result = self.accept(&selection).await;
-            if let (Ok(()), Some(resumed)) = (&result, verifier.take()) {
+            if result.is_ok()
+                && let Some(resumed) = verifier.take()
+            {
                 let (connection, control) = (&self.connection, &mut self.control);
-                let pull = Pull { connection, control, stall_timeout: self.stall_timeout, known };
+                let (stall_timeout, limit) = (self.stall_timeout, self.limit.as_ref());
+                let pull = Pull { connection, control, stall_timeout, limit, known };
                 (verifier, result) = pull.run(resumed, events, watch.as_mut()).await;
             }
             let fault = match (result, verifier.take()) {
@@ -356,7 +371,8 @@ impl Incoming {
                 control.give_up(Failure::new(FailureCode::Cancelled)).await;
                 return Err(Fault { error: ReceiveError::OfferChanged, failure: None });
             }
-            let known = if place.is_some() && place == self.place { Known::Remembered } else { Known::Forgotten };
+            let known =
+                if place.is_some() && place == self.place { Known::Remembered } else { Known::Forgotten };
             self.connection = connection;
             self.control = control;
             self.place = place;

@@ -27,6 +27,9 @@ pub use event::{Event, SkipReason, Skipped, Summary};
 mod incoming;
 pub use incoming::{DEFAULT_RECONNECT_LIMIT, Incoming, Reconnect};
 
+mod limit;
+pub use limit::Limit;
+
 mod manifest;
 pub use manifest::{
     Entry, EntryKind, MAX_DEPTH, MAX_ENTRIES, MAX_PATH_LEN, MAX_TARGET_LEN, MAX_TEXT_BYTES, MAX_TOTAL_BYTES,
@@ -40,6 +43,9 @@ mod offer;
 pub use offer::{Offer, ScanOptions};
 
 mod os;
+
+mod ping;
+pub use ping::Ping;
 
 mod progress;
 

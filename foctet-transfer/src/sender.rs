@@ -8,7 +8,9 @@ mod session;
 mod stream;
 mod tally;
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,7 @@ use self::session::Session;
 use crate::control::{ADMISSION_TIMEOUT, Control, LAST_WORD_TIMEOUT, LinkError};
 use crate::error::{ProtocolError, SendError};
 use crate::event::{Event, Summary};
+use crate::limit::Limit;
 use crate::manifest::{NewEntry, encode_entry};
 use crate::offer::Offer;
 use crate::selection::Selection;
@@ -45,6 +48,7 @@ pub struct Sender {
     offer: Arc<Offer>,
     secret: TicketSecret,
     stall_timeout: Duration,
+    limit: Option<Limit>,
     places: Arc<Mutex<Places<Arc<Session>, Connection>>>,
 }
 
@@ -57,13 +61,20 @@ enum Visitor {
 impl Sender {
     /// Sends `offer` to whoever knows `secret`.
     pub fn new(offer: Arc<Offer>, secret: TicketSecret) -> Self {
-        let places = Arc::new(Mutex::new(Places::new()));
-        Self { offer, secret, stall_timeout: DEFAULT_STALL_TIMEOUT, places }
+        let places = Arc::new(Mutex::new(Places::new(RandomState::new().hash_one(0))));
+        Self { offer, secret, stall_timeout: DEFAULT_STALL_TIMEOUT, limit: None, places }
     }
 
     /// How long a receiver may take nothing of what it asked for; [`DEFAULT_STALL_TIMEOUT`] unless set.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall_timeout = limit;
+        self
+    }
+
+    /// Bounds how fast content is sent, to all receivers together.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
         self
     }
 
@@ -106,7 +117,7 @@ impl Sender {
             }
         };
         let Visitor::Receiver { place } = visitor else {
-            tokio::time::timeout(MAX_PING, connection.closed()).await.ok();
+            tokio::time::timeout(MAX_PING, answer_pings(&mut control)).await.ok();
             return Err(SendError::OnlyPing);
         };
         events(Event::Admitted);
@@ -129,10 +140,7 @@ impl Sender {
     }
 
     /// Waits for the control stream and its hello.
-    async fn admit(
-        &self,
-        connection: &Connection,
-    ) -> Result<(Control, Visitor), (Fault, Option<Control>)> {
+    async fn admit(&self, connection: &Connection) -> Result<(Control, Visitor), (Fault, Option<Control>)> {
         let deadline = Instant::now() + ADMISSION_TIMEOUT;
         let opened = tokio::time::timeout(ADMISSION_TIMEOUT, connection.accept_bi()).await;
         let (send, recv) = match opened {
@@ -263,7 +271,7 @@ impl Sender {
                 opened = connection.accept_bi() => match opened {
                     Ok(_) if streams.len() >= MAX_DATA_STREAMS => return Err(ProtocolError::TooManyStreams.into()),
                     Ok((send, recv)) => {
-                        streams.spawn(stream::serve(Arc::clone(session), send, recv));
+                        streams.spawn(stream::serve(Arc::clone(session), self.limit.clone(), send, recv));
                         continue;
                     }
                     Err(lost) => LinkError::Lost(lost),
@@ -288,6 +296,15 @@ impl Sender {
         let path =
             failure.entry.and_then(|entry| self.offer.manifest().entry(entry)).map(|entry| entry.path());
         Fault::remote(failure, path)
+    }
+}
+
+/// Answers until the other side has seen enough.
+async fn answer_pings(control: &mut Control) {
+    while control.send(&Frame::Confirm, LAST_WORD_TIMEOUT).await.is_ok() {
+        if !matches!(control.recv().await, Ok(Frame::Ping { .. })) {
+            return;
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::wanted::{Known, wanted};
 use crate::control::{Control, LinkError, open_stream};
 use crate::error::ProtocolError;
 use crate::event::Event;
+use crate::limit::Limit;
 use crate::manifest::Manifest;
 use crate::wire::{Frame, Range};
 
@@ -31,6 +32,7 @@ pub(super) struct Pull<'a> {
     pub(super) connection: &'a Connection,
     pub(super) control: &'a mut Control,
     pub(super) stall_timeout: Duration,
+    pub(super) limit: Option<&'a Limit>,
     pub(super) known: Known,
 }
 
@@ -43,7 +45,7 @@ impl Pull<'_> {
         events: &(impl Fn(Event) + Send + Sync),
         mut watch: Pin<&mut impl Future<Output = Fault>>,
     ) -> (Option<Verifier<S>>, Result<(), Fault>) {
-        let Self { connection, control, stall_timeout, known } = self;
+        let Self { connection, control, stall_timeout, limit, known } = self;
         if verifier.selection.files() == 0 {
             return (Some(verifier), Ok(()));
         }
@@ -63,7 +65,7 @@ impl Pull<'_> {
         let transport = async {
             let mut more = true;
             let requests = request_all(wanted(manifest, &selection, position, known), send);
-            let answers = take_answers(recv, tx, stall_timeout);
+            let answers = take_answers(recv, tx, stall_timeout, limit);
             tokio::pin!(requests, answers);
             loop {
                 tokio::select! {
@@ -165,12 +167,15 @@ async fn take_answers(
     mut recv: RecvStream,
     arrived: mpsc::Sender<Arrived>,
     stall_timeout: Duration,
+    limit: Option<&Limit>,
 ) -> Result<(), LinkError> {
+    let most = limit.map_or(FULL_BATCH, Limit::piece);
     loop {
         let mut batch = Batch::default();
         let mut ended = false;
         while batch.len() < FULL_BATCH {
-            let piece = match try_now(recv.read_chunk(FULL_BATCH - batch.len())).await {
+            let most = most.min(FULL_BATCH - batch.len());
+            let piece = match try_now(recv.read_chunk(most)).await {
                 Some(piece) => piece,
                 // Nothing is here at the moment.
                 None if batch.len() > 0
@@ -179,12 +184,20 @@ async fn take_answers(
                     break;
                 }
                 None => {
-                    let piece = timeout(stall_timeout, recv.read_chunk(FULL_BATCH - batch.len())).await;
+                    let piece = timeout(stall_timeout, recv.read_chunk(most)).await;
                     piece.map_err(|_| LinkError::Stalled)?
                 }
             };
             match piece? {
-                Some(piece) => batch.push(piece),
+                Some(piece) => {
+                    let len = piece.len();
+                    batch.push(piece);
+                    if let Some(limit) = limit {
+                        limit.take(len).await;
+                        // Whoever verifies need not wait until the next piece may come.
+                        break;
+                    }
+                }
                 None => {
                     ended = true;
                     break;

@@ -38,9 +38,7 @@ pub(super) fn wanted<'a>(
             (_, Known::Remembered) if here == groups => [Some(range(here - 1, 1, true)), None],
             (_, Known::Remembered) => [Some(range(here, groups - here, false)), None],
             (_, Known::Forgotten) if here == groups => [Some(range(0, groups, true)), None],
-            (_, Known::Forgotten) => {
-                [Some(range(0, here, true)), Some(range(here, groups - here, false))]
-            }
+            (_, Known::Forgotten) => [Some(range(0, here, true)), Some(range(here, groups - here, false))],
         }
         .into_iter()
         .flatten()

@@ -38,8 +38,10 @@ pub(super) struct Taken<S, C> {
 }
 
 impl<S: Clone, C> Places<S, C> {
-    pub(super) fn new() -> Self {
-        Self { last: 0, places: HashMap::new() }
+    /// Numbers begin after `last`, which differs from one sender to the next: who comes back to another sender of the same
+    /// secret must not get somebody else's place.
+    pub(super) fn new(last: u64) -> Self {
+        Self { last, places: HashMap::new() }
     }
 
     /// Gives the receiver `node` its place `number` back, or a new one.
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn a_receiver_finds_its_place_again_for_a_while() {
         let now = Instant::now();
-        let mut places = Places::new();
+        let mut places = Places::new(5);
         let first = places.take(node(1), None, "a", now);
         places.note(node(1), first.number, first.turn, 7);
         assert!(places.leave(node(1), first.number, first.turn, true, now));
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn a_place_belongs_to_one_node() {
         let now = Instant::now();
-        let mut places = Places::new();
+        let mut places = Places::new(5);
         let first = places.take(node(1), None, "a", now);
         places.note(node(1), first.number, first.turn, 7);
         let other = places.take(node(2), Some(first.number), "b", now);
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn the_newer_connection_replaces_the_older() {
         let now = Instant::now();
-        let mut places = Places::new();
+        let mut places = Places::new(5);
         let old = places.take(node(1), None, "old", now);
         let new = places.take(node(1), Some(old.number), "new", now);
         assert_eq!(new.replaced, Some("old"));
@@ -149,7 +151,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let now = Instant::now();
-        let mut places: Places<u8, ()> = Places::new();
+        let mut places: Places<u8, ()> = Places::new(5);
         for later in 0..2 * MAX_PLACES as u64 {
             let taken = places.take(node(1), None, (), now);
             places.leave(node(1), taken.number, taken.turn, true, now + Duration::from_millis(later));

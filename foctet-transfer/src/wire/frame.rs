@@ -265,7 +265,7 @@ impl Frame {
                 fixed(8)?;
                 Self::Place { number: payload.get_u64() }
             }
-            FIRST_IGNORED_TYPE..=kind::LAST_IGNORED => return Ok(None),
+            ignored if (FIRST_IGNORED_TYPE..=kind::LAST_IGNORED).contains(&ignored) => return Ok(None),
             unknown => return Err(FrameError::UnknownType(unknown)),
         }))
     }
