@@ -1,7 +1,9 @@
 //! This node's part of the network, as the options ask.
 
-use foctet_core::Ticket;
-use foctet_net::{ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, Transport, Transports};
+use foctet_core::{NodeAddr, Ticket};
+use foctet_net::{
+    ConnectError, ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, Transport, Transports,
+};
 use foctet_transfer::wire::ALPN;
 
 use crate::args::{NetworkArgs, TransportChoice};
@@ -40,13 +42,32 @@ pub(crate) async fn connect(
     ticket: &Ticket,
     args: &NetworkArgs,
 ) -> Result<Connection, Failure> {
+    Ok(dial(endpoint, ticket.addr().clone(), connect_options(args)).await?)
+}
+
+/// Makes one attempt to connect to the sender at `addr`.
+///
+/// # Errors
+/// When it cannot be reached in time, or another node answers.
+///
+/// # Cancel safety
+/// Safe: dropped, it leaves no connection.
+pub(crate) async fn dial(
+    endpoint: &Endpoint,
+    addr: NodeAddr,
+    options: ConnectOptions,
+) -> Result<Connection, ConnectError> {
+    endpoint.connect_with(addr, ALPN, options).await
+}
+
+/// How to connect, as `args` ask.
+pub(crate) fn connect_options(args: &NetworkArgs) -> ConnectOptions {
     let prefer = match args.transport {
         TransportChoice::Auto => Prefer::Throughput,
         TransportChoice::Quic => Prefer::Only(Transport::Quic),
         TransportChoice::Tcp => Prefer::Only(Transport::Tcp),
     };
-    let options = ConnectOptions::default().prefer(prefer).timeout(args.timeout);
-    Ok(endpoint.connect_with(ticket.addr().clone(), ALPN, options).await?)
+    ConnectOptions::default().prefer(prefer).timeout(args.timeout)
 }
 
 fn transports(choice: TransportChoice) -> Transports {
@@ -65,10 +86,7 @@ pub(crate) fn path(connection: &Connection) -> events::Path {
         None => (PathKind::Direct, connection.transport(), connection.remote_address(), connection.rtt()),
     };
     events::Path {
-        kind: match kind {
-            PathKind::Direct => "direct",
-            _ => "other",
-        },
+        kind: kind.to_string(),
         transport: match transport {
             Transport::Quic => "quic",
             Transport::Tcp => "tcp",
