@@ -82,6 +82,12 @@ fn dispatch(command: Command) -> Exit {
                 crate::receive::run(args, report, interrupt)
             })
         }
+        Command::Ping(args) => {
+            let report = Report::new(&args.talk, Role::Receiver, false);
+            with_network(report, args.talk.verbose, |report, interrupt| {
+                crate::ping::run(args, report, interrupt)
+            })
+        }
         Command::Id(args) => finish_printing(crate::id::line(args.identity.as_deref())),
         Command::Completions { shell } => finish_printing(Ok(completions::script(shell))),
         Command::Man => finish_printing(man::page().map_err(|error| internal(&error))),

@@ -7,10 +7,13 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 mod duration;
 mod network;
+mod ping;
+mod rate;
 mod receive;
 mod send;
 
 pub(crate) use network::{NetworkArgs, TransportChoice};
+pub(crate) use ping::PingArgs;
 pub(crate) use receive::{ConflictChoice, ReceiveArgs};
 pub(crate) use send::SendArgs;
 
@@ -29,6 +32,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     #[command(visible_aliases = ["rx", "recv"], args_override_self = true)]
     Receive(ReceiveArgs),
+    #[command(args_override_self = true)]
+    Ping(PingArgs),
     /// Print this node's NodeId
     Id(IdArgs),
     /// Print a completion script for a shell
@@ -142,7 +147,7 @@ mod tests {
     #[test]
     fn every_option_has_a_variable() {
         for command in
-            Cli::command().get_subcommands().filter(|c| ["send", "receive"].contains(&c.get_name()))
+            Cli::command().get_subcommands().filter(|c| ["send", "receive", "ping"].contains(&c.get_name()))
         {
             for option in command.get_opts().filter(|o| !["help", "version"].contains(&o.get_id().as_str())) {
                 let variable = option.get_env().and_then(OsStr::to_str).unwrap_or_default();

@@ -44,6 +44,7 @@ pub(crate) enum Event {
         total: u64,
         files: u64,
         rate: u64,
+        path: Path,
         #[serde(skip_serializing_if = "Option::is_none")]
         node_id: Option<String>,
     },
@@ -53,6 +54,21 @@ pub(crate) enum Event {
         why: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         node_id: Option<String>,
+    },
+    /// The connection is lost, and another one is being made. Only at the receiver.
+    Interrupted { why: String },
+    /// Another connection is up, and the transfer goes on where it stood. Only at the receiver.
+    Reconnected { bytes: u64, path: Path },
+    /// One round trip of a ping.
+    Ping { count: u32, seconds: f64, rtt_ms: f64, path: Path },
+    /// All round trips of a ping.
+    Pinged {
+        count: u64,
+        min_ms: f64,
+        median_ms: f64,
+        max_ms: f64,
+        path: Path,
+        why_not_direct: Option<String>,
     },
     /// An entry was left out.
     Skipped { path: String, why: String },
@@ -75,8 +91,8 @@ pub(crate) enum Event {
 /// A way to the peer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Path {
-    /// `direct`.
-    pub(crate) kind: &'static str,
+    /// `direct` or `relay`.
+    pub(crate) kind: String,
     /// `quic` or `tcp`.
     pub(crate) transport: &'static str,
     /// The peer's address.
@@ -114,7 +130,7 @@ mod tests {
     use super::*;
 
     fn path() -> Path {
-        Path { kind: "direct", transport: "quic", remote: "127.0.0.1:7".to_owned(), rtt_ms: 0.25 }
+        Path { kind: "direct".to_owned(), transport: "quic", remote: "127.0.0.1:7".to_owned(), rtt_ms: 0.25 }
     }
 
     #[test]
@@ -148,12 +164,32 @@ mod tests {
                 r#"{"v":1,"event":"manifest","files":1,"bytes":2,"entries":[{"path":"a","bytes":2,"kind":"file"}]}"#,
             ),
             (
-                Event::Progress { bytes: 1, total: 2, files: 0, rate: 3, node_id: None },
-                r#"{"v":1,"event":"progress","bytes":1,"total":2,"files":0,"rate":3}"#,
+                Event::Progress { bytes: 1, total: 2, files: 0, rate: 3, path: path(), node_id: None },
+                r#"{"v":1,"event":"progress","bytes":1,"total":2,"files":0,"rate":3,"path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
             ),
             (
                 Event::Stalled { path: path(), node_id: None },
                 r#"{"v":1,"event":"stalled","path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
+            ),
+            (Event::Interrupted { why: text("w") }, r#"{"v":1,"event":"interrupted","why":"w"}"#),
+            (
+                Event::Reconnected { bytes: 9, path: path() },
+                r#"{"v":1,"event":"reconnected","bytes":9,"path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
+            ),
+            (
+                Event::Ping { count: 1, seconds: 0.5, rtt_ms: 0.25, path: path() },
+                r#"{"v":1,"event":"ping","count":1,"seconds":0.5,"rtt_ms":0.25,"path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
+            ),
+            (
+                Event::Pinged {
+                    count: 3,
+                    min_ms: 0.5,
+                    median_ms: 1.0,
+                    max_ms: 2.5,
+                    path: path(),
+                    why_not_direct: None,
+                },
+                r#"{"v":1,"event":"pinged","count":3,"min_ms":0.5,"median_ms":1.0,"max_ms":2.5,"path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25},"why_not_direct":null}"#,
             ),
             (
                 Event::Renamed { path: text("p"), name: text("n") },

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use foctet_core::Ticket;
-use foctet_net::Connection;
-use foctet_transfer::{Event as TransferEvent, Incoming, OnConflict, SaveOptions, Summary};
-use tokio::sync::Semaphore;
+use foctet_net::{Connection, Endpoint};
+use foctet_transfer::{Event as TransferEvent, Incoming, Limit, OnConflict, SaveOptions, Summary};
+use tokio::sync::{Semaphore, watch};
 
 use crate::args::ReceiveArgs;
 use crate::events::Event;
@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::signals::Interrupt;
 use crate::watch::Watch;
-use crate::{hex, offered, session, ticket_input};
+use crate::{hex, offered, reconnecting, session, ticket_input};
 
 mod consent;
 mod target;
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: ReceiveArgs, report: Arc<Report>, interrupt: Inter
     // Without a connection there is nobody to say goodbye to, and so nothing to wait for.
     let connection = or_interrupted(connecting, &interrupt).await?;
     // The connection outlives a transfer that is interrupted, so that the sender hears of it.
-    let result = or_interrupted(fetch(&args, &ticket, &connection, &report), &interrupt).await;
+    let result = or_interrupted(fetch(&args, &ticket, &endpoint, &connection, &report), &interrupt).await;
     report.clear();
     endpoint.close().await;
     result
@@ -55,6 +55,7 @@ async fn or_interrupted<T>(
 async fn fetch(
     args: &ReceiveArgs,
     ticket: &Ticket,
+    endpoint: &Endpoint,
     connection: &Connection,
     report: &Arc<Report>,
 ) -> Result<(), Failure> {
@@ -62,7 +63,13 @@ async fn fetch(
         node_id: connection.remote_id().to_string(),
         path: session::path(connection),
     });
-    let incoming = Incoming::fetch(connection, ticket.secret()).await?;
+    let (reconnect, current) = reconnecting::reconnect(endpoint, ticket, args, connection.clone());
+    let interruptions = |event| tell_interruption(report, &current, &event);
+    let mut incoming =
+        Incoming::fetch_and_hold(connection, ticket.secret(), reconnect, interruptions).await?;
+    if let Some(rate) = args.limit {
+        incoming = incoming.limit(Limit::new(rate));
+    }
     report.event(&offered::event(incoming.manifest()));
 
     let on_conflict = match consent::ask(args, &incoming, report).await {
@@ -73,7 +80,7 @@ async fn fetch(
         }
     };
     let dir = (!args.to_stdout()).then_some(args.output.as_path());
-    let (summary, path) = take(incoming, dir, on_conflict, connection, report).await?;
+    let (summary, path) = take(incoming, dir, on_conflict, current, report).await?;
     report.event(&Event::Done {
         bytes: summary.bytes,
         files: summary.files.into(),
@@ -85,19 +92,33 @@ async fn fetch(
     Ok(())
 }
 
+/// Tells that the connection was lost, or is there again.
+fn tell_interruption(report: &Report, current: &watch::Receiver<Connection>, event: &TransferEvent) {
+    match event {
+        TransferEvent::Interrupted { error } => {
+            report.event(&Event::Interrupted { why: Failure::from(error).message });
+        }
+        TransferEvent::Reconnected { bytes } => {
+            let path = session::path(&current.borrow());
+            report.event(&Event::Reconnected { bytes: *bytes, path });
+        }
+        _ => {}
+    }
+}
+
 /// Receives into `dir`, or to stdout, and shows how it goes.
 async fn take(
     incoming: Incoming,
     dir: Option<&Path>,
     on_conflict: OnConflict,
-    connection: &Connection,
+    current: watch::Receiver<Connection>,
     report: &Arc<Report>,
 ) -> Result<(Summary, crate::events::Path), Failure> {
     let progress = Arc::new(Progress::default());
     progress.set(0, incoming.manifest().total_bytes(), 0);
     let mut watch = Watch::new(
         Arc::clone(report),
-        connection.clone(),
+        current.clone(),
         Arc::clone(&progress),
         offered::label(incoming.manifest()),
         None,
@@ -111,7 +132,7 @@ async fn take(
                 report.event(&Event::Skipped { path, why: why.to_string() });
             }
             TransferEvent::Renamed { path, name } => report.event(&Event::Renamed { path, name }),
-            _ => {}
+            other => tell_interruption(&report, &current, &other),
         }
     };
     let receiving = async {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::args::OutputArgs;
-use crate::events::Event;
+use crate::events::{Event, Path};
 use crate::progress::Sample;
 
 mod bar;
@@ -17,7 +17,7 @@ mod words;
 pub(crate) use escape::{NAME_COLUMNS, escape, escape_json, escape_within};
 pub(crate) use terminal::Terminal;
 pub(crate) use units::{bytes as show_bytes, files as show_files};
-pub(crate) use words::{Role, error_lines, way};
+pub(crate) use words::{Role, error_lines};
 
 /// Where everything that the program tells goes.
 #[derive(Debug)]
@@ -55,17 +55,19 @@ impl Report {
     }
 
     /// Tells how far a transfer has come: an event for scripts, the bar for people.
-    pub(crate) fn progress(&self, sample: &Sample, label: &str, way: &str, node_id: Option<String>) {
+    pub(crate) fn progress(&self, sample: &Sample, label: &str, path: &Path, node_id: Option<String>) {
         match self {
             Self::Json(lines) => lines.write(&Event::Progress {
                 bytes: sample.bytes,
                 total: sample.total,
                 files: sample.files,
                 rate: sample.rate.unwrap_or(0),
+                path: path.clone(),
                 node_id,
             }),
             Self::People { terminal, .. } => {
-                terminal.bar(|columns| bar::render(label, sample, way, columns));
+                let ways = [words::whole_way(path), words::way(path)];
+                terminal.bar(|columns| bar::render(label, sample, &ways, columns));
             }
         }
     }

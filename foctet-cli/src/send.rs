@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foctet_core::{TICKET_SECRET_LEN, Ticket, TicketSecret};
 use foctet_net::Endpoint;
-use foctet_transfer::{Escaped, Offer, ScanOptions, Sender};
+use foctet_transfer::{Escaped, Limit, Offer, ScanOptions, Sender};
 
 use crate::args::SendArgs;
 use crate::events::Event;
@@ -46,7 +46,10 @@ pub(crate) async fn run(args: SendArgs, report: Arc<Report>, interrupt: Interrup
     announce(&report, &endpoint, &offer, &secret);
 
     let label = offered::label(offer.manifest());
-    let sender = Sender::new(Arc::new(offer), secret);
+    let mut sender = Sender::new(Arc::new(offer), secret);
+    if let Some(rate) = args.limit {
+        sender = sender.limit(Limit::new(rate));
+    }
     let wanted = (!args.keep).then_some(args.receivers);
     let mut receivers = Receivers::new(sender, Arc::clone(&report), label, wanted);
     let result = receivers.serve(&endpoint, &interrupt).await;

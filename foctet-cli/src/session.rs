@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use foctet_core::Ticket;
+use foctet_core::{NodeAddr, Ticket};
 use foctet_net::{
-    ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, RelayState, Transport, Transports,
+    ConnectError, ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, RelayState, Transport,
+    Transports,
 };
 use foctet_transfer::wire::ALPN;
 use tokio::time::timeout;
@@ -75,15 +76,38 @@ pub(crate) async fn connect(
     ticket: &Ticket,
     args: &NetworkArgs,
 ) -> Result<Connection, Failure> {
+    Ok(dial(endpoint, places(ticket, args), connect_options(args)).await?)
+}
+
+/// Where to try to reach the sender that `ticket` names.
+pub(crate) fn places(ticket: &Ticket, args: &NetworkArgs) -> NodeAddr {
+    let addr = ticket.addr().clone();
+    if args.no_relay { addr.without_relays() } else { addr }
+}
+
+/// Makes one attempt to connect to the sender at `addr`.
+///
+/// # Errors
+/// When it cannot be reached in time, or another node answers.
+///
+/// # Cancel safety
+/// Safe: dropped, it leaves no connection.
+pub(crate) async fn dial(
+    endpoint: &Endpoint,
+    addr: NodeAddr,
+    options: ConnectOptions,
+) -> Result<Connection, ConnectError> {
+    endpoint.connect_with(addr, ALPN, options).await
+}
+
+/// How to connect, as `args` ask.
+pub(crate) fn connect_options(args: &NetworkArgs) -> ConnectOptions {
     let prefer = match args.transport {
         TransportChoice::Auto => Prefer::Throughput,
         TransportChoice::Quic => Prefer::Only(Transport::Quic),
         TransportChoice::Tcp => Prefer::Only(Transport::Tcp),
     };
-    let options = ConnectOptions::default().prefer(prefer).timeout(args.timeout);
-    let addr = ticket.addr().clone();
-    let addr = if args.no_relay { addr.without_relays() } else { addr };
-    Ok(endpoint.connect_with(addr, ALPN, options).await?)
+    ConnectOptions::default().prefer(prefer).timeout(args.timeout)
 }
 
 fn transports(choice: TransportChoice) -> Transports {
@@ -102,11 +126,7 @@ pub(crate) fn path(connection: &Connection) -> events::Path {
         None => (PathKind::Direct, connection.transport(), connection.remote_address(), connection.rtt()),
     };
     events::Path {
-        kind: match kind {
-            PathKind::Direct => "direct",
-            PathKind::Relay => "relay",
-            _ => "other",
-        },
+        kind: kind.to_string(),
         transport: match transport {
             Transport::Quic => "quic",
             Transport::Tcp => "tcp",

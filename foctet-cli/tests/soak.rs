@@ -72,7 +72,7 @@ fn one_round(seed: u64) -> bool {
         Process::send(["--keep".as_ref(), "--transport".as_ref(), transport.as_ref(), offered.as_os_str()])
     };
     let (mut sender, mut ticket) = send();
-    let receiver = Process::receive(&ticket, &target, &[]);
+    let receiver = Process::receive(&ticket, &target, &["--reconnect", "300ms"]);
     let complete = match victim {
         Victim::Nobody => {
             let outcome = receiver.finish();

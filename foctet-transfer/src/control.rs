@@ -58,6 +58,7 @@ impl From<ConnectionError> for LinkError {
 }
 
 /// Frames out of a stream.
+#[derive(Debug)]
 pub(crate) struct FrameReader {
     stream: RecvStream,
     decoder: FrameDecoder,
@@ -90,6 +91,7 @@ pub(crate) async fn open_stream(connection: &Connection) -> Result<(SendStream, 
 }
 
 /// Both halves of the control stream.
+#[derive(Debug)]
 pub(crate) struct Control {
     send: SendStream,
     recv: FrameReader,

@@ -158,6 +158,9 @@ impl Destination {
 }
 
 impl Sink for Destination {
+    // The same bytes go to the same place.
+    fn rewind(&mut self) {}
+
     fn begin(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
         let created = self.parent(entry).and_then(|dir| dir.create_file(entry.name(), entry.mode()));
         let file = created.map_err(|error| self.disk("create", entry, &error))?;

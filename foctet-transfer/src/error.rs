@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use foctet_net::ConnectionError;
+use foctet_net::{ConnectError, ConnectionError};
 
 use crate::escape::Escaped;
 use crate::event::SkipReason;
@@ -166,6 +166,12 @@ pub enum SendError {
     /// The receiver takes nothing any more.
     #[error("the receiver stopped reading")]
     Stalled,
+    /// The receiver has come back on another connection, where it is served on.
+    #[error("the receiver came back on another connection")]
+    Replaced,
+    /// Whoever it was holds the ticket, and only looked at the connection.
+    #[error("only a ping")]
+    OnlyPing,
     /// The connection is over.
     #[error("connection lost: {0}")]
     ConnectionLost(#[from] ConnectionError),
@@ -241,6 +247,12 @@ pub enum ReceiveError {
     /// The sender sends nothing any more.
     #[error("the sender stopped sending")]
     Stalled,
+    /// After the connection was lost the sender came back with another offer.
+    #[error("the sender came back with other content")]
+    OfferChanged,
+    /// After the connection was lost the sender could not be reached, for a reason that will not pass.
+    #[error("cannot reconnect: {0}")]
+    Reconnect(ConnectError),
     /// The connection is over.
     #[error("connection lost: {0}")]
     ConnectionLost(#[from] ConnectionError),

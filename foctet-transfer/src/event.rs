@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use foctet_net::ConnectionError;
+
 /// Something that happened in a running transfer. Callbacks are called often: throttle what is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,6 +40,18 @@ pub enum Event {
         path: String,
         /// The name that it has now.
         name: String,
+    },
+    /// The connection is lost, and another one is being made. What is verified is kept. Only at a receiver that
+    /// [reconnects](crate::Reconnect).
+    Interrupted {
+        /// Why it is lost.
+        error: ConnectionError,
+    },
+    /// Another connection is up and goes on where the last one stopped. Only at a receiver that
+    /// [reconnects](crate::Reconnect).
+    Reconnected {
+        /// Bytes of content that are here and are not sent again.
+        bytes: u64,
     },
     /// Everything is here and verified, and is now made durable. Only at the receiver.
     Flushing,
@@ -95,6 +109,8 @@ pub struct Summary {
     /// BLAKE3 of the file if it is the only entry, else the content root, which covers the manifest and the content of
     /// every file transferred.
     pub blake3: [u8; 32],
-    /// From the consent to the end.
+    /// From the consent to the end; at a sender whose receiver came back, from its last consent.
     pub elapsed: Duration,
+    /// Only at the sender: the receiver has reported the same before, and had not learned that it arrived.
+    pub repeated: bool,
 }

@@ -3,11 +3,15 @@
 mod fault;
 mod input;
 mod pull;
+mod reconnect;
 mod streamed;
 mod verifier;
+mod wanted;
 
 use std::fmt;
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +22,10 @@ use tokio::time::timeout;
 
 pub(crate) use self::fault::Fault;
 use self::pull::Pull;
+pub use self::reconnect::{DEFAULT_RECONNECT_LIMIT, Reconnect};
 pub(crate) use self::verifier::Sink;
+use self::verifier::Verifier;
+use self::wanted::Known;
 use crate::content_root::ContentRoot;
 use crate::control::{
     Control, DONE_TIMEOUT, FRAME_TIMEOUT, LAST_WORD_TIMEOUT, LinkError, MANIFEST_TIMEOUT, open_stream,
@@ -26,6 +33,7 @@ use crate::control::{
 use crate::destination::{Destination, SaveOptions, Survey};
 use crate::error::{ProtocolError, ReceiveError};
 use crate::event::{Event, SkipReason, Summary};
+use crate::limit::Limit;
 use crate::manifest::{EntryDecoder, MAX_ENTRIES, Manifest, ManifestBuilder, ManifestError};
 use crate::selection::Selection;
 use crate::sender::DEFAULT_STALL_TIMEOUT;
@@ -35,8 +43,13 @@ use crate::wire::{Failure, FailureCode, Frame};
 pub struct Incoming {
     connection: Connection,
     control: Control,
+    secret: TicketSecret,
+    /// The place that the sender keeps for us.
+    place: Option<u64>,
     manifest: Arc<Manifest>,
     stall_timeout: Duration,
+    limit: Option<Limit>,
+    reconnect: Option<Reconnect>,
 }
 
 impl Incoming {
@@ -51,23 +64,88 @@ impl Incoming {
     ///
     /// Dropping the future gives the transfer up; the sender takes it as stopped.
     pub async fn fetch(connection: &Connection, secret: &TicketSecret) -> Result<Self, ReceiveError> {
-        let (send, recv) = open_stream(connection).await.map_err(|error| Fault::from(error).error)?;
-        let mut control = Control::new(send, recv);
-        let fetched = timeout(MANIFEST_TIMEOUT, fetch_manifest(&mut control, secret)).await;
-        match fetched.unwrap_or_else(|_| Err(LinkError::Stalled.into())) {
-            Ok(manifest) => Ok(Self {
+        match open(connection, secret, None).await {
+            Ok((control, place, manifest)) => Ok(Self {
                 connection: connection.clone(),
                 control,
+                secret: secret.clone(),
+                place,
                 manifest: Arc::new(manifest),
                 stall_timeout: DEFAULT_STALL_TIMEOUT,
+                limit: None,
+                reconnect: None,
             }),
-            Err(fault) => Err(give_up(&mut control, fault).await),
+            Err(fault) => Err(fault.error),
+        }
+    }
+
+    /// As [`fetch`](Self::fetch), and whenever the connection is lost, now or later, gets another one by `reconnect` and
+    /// goes on: what is verified is kept in place and not fetched again.
+    ///
+    /// # Errors
+    ///
+    /// As `fetch`. `ConnectionLost` only comes once `reconnect` has tried for as long as it may, and [`save_into`] and
+    /// [`stream_into`] can end with `OfferChanged` or `Reconnect` too.
+    ///
+    /// [`save_into`]: Self::save_into
+    /// [`stream_into`]: Self::stream_into
+    ///
+    /// # Cancel safety
+    ///
+    /// As `fetch`.
+    pub async fn fetch_and_hold(
+        connection: &Connection,
+        secret: &TicketSecret,
+        mut reconnect: Reconnect,
+        events: impl Fn(Event) + Send + Sync,
+    ) -> Result<Self, ReceiveError> {
+        let mut connection = connection.clone();
+        let mut first = None;
+        loop {
+            let fault = match open(&connection, secret, None).await {
+                Ok((control, place, manifest)) => {
+                    return Ok(Self {
+                        connection,
+                        control,
+                        secret: secret.clone(),
+                        place,
+                        manifest: Arc::new(manifest),
+                        stall_timeout: DEFAULT_STALL_TIMEOUT,
+                        limit: None,
+                        reconnect: Some(reconnect),
+                    });
+                }
+                Err(fault) => fault,
+            };
+            let again = if first.is_none() { fault.is_lost() } else { fault.may_pass() };
+            if !again {
+                return Err(fault.error);
+            }
+            if let ReceiveError::ConnectionLost(error) = &fault.error {
+                events(Event::Interrupted { error: error.clone() });
+            }
+            let first = first.get_or_insert(fault);
+            let deadline = reconnect.deadline((0, 0));
+            connection = match reconnect.next(deadline).await {
+                Ok(Some(connection)) => connection,
+                Ok(None) => return Err(first.error.clone()),
+                Err(error) => return Err(ReceiveError::Reconnect(error)),
+            };
+            events(Event::Reconnected { bytes: 0 });
         }
     }
 
     /// How long the sender may send nothing of what it was asked for; five minutes unless set.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall_timeout = limit;
+        self
+    }
+
+    /// Bounds how fast content is received. The sender gives a receiver up that takes nothing for some minutes, so that
+    /// less than some 32 kB/s may be too little.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
         self
     }
 
@@ -123,7 +201,7 @@ impl Incoming {
     {
         let start = Instant::now();
         let saved = self.save(dir, options, &events).await;
-        self.conclude(saved, start).await
+        self.conclude(saved, start, &events).await
     }
 
     /// Consents and writes the one file that is offered into `output`, each group after it has been verified. Returns
@@ -144,7 +222,7 @@ impl Incoming {
     {
         let start = Instant::now();
         let streamed = self.stream(output, &events).await;
-        self.conclude(streamed, start).await
+        self.conclude(streamed, start, &events).await
     }
 
     async fn save(
@@ -160,9 +238,9 @@ impl Incoming {
             events(Event::Skipped { path: entry.path(), why: SkipReason::Exists });
         }
         let selection = destination.selection();
-        self.accept(&selection).await?;
-        let (written, root) =
-            self.pull(Arc::clone(&selection)).run(destination, events, std::future::pending()).await?;
+        let verifier = Verifier::new(&self.manifest, &selection, destination);
+        let pending = std::pin::pin!(std::future::pending());
+        let Verifier { sink: written, root, .. } = self.pull(verifier, events, pending).await?;
         events(Event::Flushing);
         // From here on the connection is not needed: what is verified is kept.
         let told = blocking(move || written.commit()).await.ok_or_else(Fault::cancelled)??;
@@ -182,7 +260,6 @@ impl Incoming {
             });
         }
         let selection = Arc::new(Selection::all(&self.manifest));
-        self.accept(&selection).await?;
         let (sink, wanted, verified) = streamed::channel();
         let mut writing = std::pin::pin!(streamed::write_out(output, verified));
         let mut written = false;
@@ -197,7 +274,11 @@ impl Incoming {
                 std::future::pending().await
             }
         };
-        let (sink, root) = self.pull(Arc::clone(&selection)).run(sink, events, watch).await?;
+        let verifier = Verifier::new(&self.manifest, &selection, sink);
+        let Verifier { root, sink, .. } = {
+            let watch = std::pin::pin!(watch);
+            self.pull(verifier, events, watch).await?
+        };
         drop(sink);
         if !written {
             writing.await?;
@@ -205,13 +286,98 @@ impl Incoming {
         Ok(Received { selection, root })
     }
 
-    fn pull(&mut self, selection: Arc<Selection>) -> Pull<'_> {
-        Pull {
-            connection: &self.connection,
-            control: &mut self.control,
-            manifest: &self.manifest,
-            selection,
-            stall_timeout: self.stall_timeout,
+    /// Consents and passes everything through `verifier`, over as many connections as it takes.
+    async fn pull<S: Sink>(
+        &mut self,
+        verifier: Verifier<S>,
+        events: &(impl Fn(Event) + Send + Sync),
+        mut watch: Pin<&mut impl Future<Output = Fault>>,
+    ) -> Result<Verifier<S>, Fault> {
+        let (selection, progress) = (Arc::clone(&verifier.selection), Arc::clone(&verifier.progress));
+        let mut verifier = Some(verifier);
+        let mut known = Known::Remembered;
+        loop {
+            let mut result = self.accept(&selection).await;
+            if result.is_ok()
+                && let Some(resumed) = verifier.take()
+            {
+                let (connection, control) = (&self.connection, &mut self.control);
+                let (stall_timeout, limit) = (self.stall_timeout, self.limit.as_ref());
+                let pull = Pull { connection, control, stall_timeout, limit, known };
+                (verifier, result) = pull.run(resumed, events, watch.as_mut()).await;
+            }
+            let fault = match (result, verifier.take()) {
+                (Ok(()), Some(verifier)) => return Ok(verifier),
+                (Ok(()), None) => Fault::cancelled(),
+                (Err(fault), Some(kept)) if fault.is_lost() && self.reconnect.is_some() => {
+                    let reached = progress.reached();
+                    let back = tokio::select! {
+                        back = self.come_back(&fault, reached, None, events) => back,
+                        fault = watch.as_mut() => Err(fault),
+                    };
+                    verifier = Some(kept);
+                    match back {
+                        Ok(now_known) => {
+                            known = now_known;
+                            continue;
+                        }
+                        Err(fault) => fault,
+                    }
+                }
+                (Err(fault), kept) => {
+                    verifier = kept;
+                    fault
+                }
+            };
+            // What it holds must be gone before this returns, and that may block.
+            let kept = verifier;
+            blocking(move || drop(kept)).await;
+            return Err(fault);
+        }
+    }
+
+    /// Gets another connection after one was lost, shows the secret again and makes sure that the same is offered.
+    /// `limit` is the time that this may take, if it is not that of [`Reconnect`].
+    async fn come_back(
+        &mut self,
+        lost: &Fault,
+        reached: (u64, u32),
+        limit: Option<Duration>,
+        events: &(impl Fn(Event) + Send + Sync),
+    ) -> Result<Known, Fault> {
+        let given_up = || Fault { error: lost.error.clone(), failure: None };
+        let Some(reconnect) = &mut self.reconnect else { return Err(given_up()) };
+        if let ReceiveError::ConnectionLost(error) = &lost.error {
+            events(Event::Interrupted { error: error.clone() });
+        }
+        let deadline = match limit {
+            Some(limit) => tokio::time::Instant::now() + limit,
+            None => reconnect.deadline(reached),
+        };
+        loop {
+            let connection = match reconnect.next(deadline).await {
+                Ok(Some(connection)) => connection,
+                Ok(None) => return Err(given_up()),
+                Err(error) => {
+                    return Err(Fault { error: ReceiveError::Reconnect(error), failure: None });
+                }
+            };
+            let (mut control, place, manifest) = match open(&connection, &self.secret, self.place).await {
+                Ok(opened) => opened,
+                Err(fault) if fault.may_pass() => continue,
+                Err(fault) => return Err(Fault { failure: None, ..fault }),
+            };
+            if manifest.hash() != self.manifest.hash() {
+                control.give_up(Failure::new(FailureCode::Cancelled)).await;
+                return Err(Fault { error: ReceiveError::OfferChanged, failure: None });
+            }
+            let known =
+                if place.is_some() && place == self.place { Known::Remembered } else { Known::Forgotten };
+            self.connection = connection;
+            self.control = control;
+            self.place = place;
+            events(Event::Reconnected { bytes: reached.0 });
+            return Ok(known);
         }
     }
 
@@ -227,6 +393,7 @@ impl Incoming {
         mut self,
         result: Result<Received, Fault>,
         start: Instant,
+        events: &(impl Fn(Event) + Send + Sync),
     ) -> Result<Summary, ReceiveError> {
         let received = match result {
             Ok(received) => received,
@@ -246,11 +413,25 @@ impl Incoming {
                 None => root,
             },
             elapsed: start.elapsed(),
+            repeated: false,
         };
         let done = Frame::Done { root, files, bytes };
-        if let Err(error) = self.control.last_word(&done, DONE_TIMEOUT).await {
-            tracing::debug!(?error, "the sender could not be told that everything is here");
-            return Ok(summary);
+        let since = tokio::time::Instant::now();
+        loop {
+            let lost = match self.control.last_word(&done, DONE_TIMEOUT).await {
+                Ok(()) => break,
+                Err(error) => Fault::from(error),
+            };
+            tracing::debug!(error = %lost.error, "the sender could not be told that everything is here");
+            let limit = DONE_TIMEOUT.saturating_sub(since.elapsed());
+            if !lost.is_lost() || self.reconnect.is_none() {
+                return Ok(summary);
+            }
+            // Everything is in place, whatever becomes of this. A sender that has forgotten what it sent cannot confirm.
+            let back = self.come_back(&lost, (bytes, files), Some(limit), events).await;
+            if !matches!(back, Ok(Known::Remembered)) || self.accept(&received.selection).await.is_err() {
+                return Ok(summary);
+            }
         }
         match self.control.recv_within(LAST_WORD_TIMEOUT).await {
             Ok(Frame::Fail(failure)) => Err(Fault::remote(failure, &self.manifest).error),
@@ -287,9 +468,45 @@ async fn give_up(control: &mut Control, fault: Fault) -> ReceiveError {
     fault.error
 }
 
-async fn fetch_manifest(control: &mut Control, secret: &TicketSecret) -> Result<Manifest, Fault> {
-    control.send(&Frame::Hello { secret: secret.clone(), features: 0 }, FRAME_TIMEOUT).await?;
-    let entries = match control.recv_within(FRAME_TIMEOUT).await? {
+/// Opens the control stream, shows the secret and takes the manifest, and the place that the sender keeps. `place` is
+/// the one before. A sender that is given up has been told why.
+async fn open(
+    connection: &Connection,
+    secret: &TicketSecret,
+    place: Option<u64>,
+) -> Result<(Control, Option<u64>, Manifest), Fault> {
+    let (send, recv) = open_stream(connection).await?;
+    let mut control = Control::new(send, recv);
+    let fetched = timeout(MANIFEST_TIMEOUT, fetch_manifest(&mut control, secret, place)).await;
+    match fetched.unwrap_or_else(|_| Err(LinkError::Stalled.into())) {
+        Ok((place, manifest)) => Ok((control, place, manifest)),
+        Err(fault) => {
+            if let Some(failure) = fault.failure {
+                control.give_up(failure).await;
+            }
+            Err(fault)
+        }
+    }
+}
+
+async fn fetch_manifest(
+    control: &mut Control,
+    secret: &TicketSecret,
+    place: Option<u64>,
+) -> Result<(Option<u64>, Manifest), Fault> {
+    let secret = secret.clone();
+    let hello = match place {
+        None => Frame::Hello { secret, features: 0 },
+        Some(place) => Frame::Return { secret, features: 0, place },
+    };
+    control.send(&hello, FRAME_TIMEOUT).await?;
+    let mut first = control.recv_within(FRAME_TIMEOUT).await?;
+    let mut kept = None;
+    if let Frame::Place { number } = first {
+        kept = Some(number);
+        first = control.recv_within(FRAME_TIMEOUT).await?;
+    }
+    let entries = match first {
         Frame::ManifestHead { entries, .. } => entries,
         Frame::Fail(failure) => return Err(Fault::remote_unknown(failure)),
         _ => return Err(ProtocolError::Unexpected { expected: "the manifest" }.into()),
@@ -314,7 +531,7 @@ async fn fetch_manifest(control: &mut Control, secret: &TicketSecret) -> Result<
     if manifest.hash() != announced {
         return Err(ProtocolError::ManifestMismatch.into());
     }
-    Ok(manifest)
+    Ok((kept, manifest))
 }
 
 impl fmt::Debug for Incoming {

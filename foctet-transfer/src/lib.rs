@@ -25,7 +25,10 @@ mod event;
 pub use event::{Event, SkipReason, Skipped, Summary};
 
 mod incoming;
-pub use incoming::Incoming;
+pub use incoming::{DEFAULT_RECONNECT_LIMIT, Incoming, Reconnect};
+
+mod limit;
+pub use limit::Limit;
 
 mod manifest;
 pub use manifest::{
@@ -40,6 +43,9 @@ mod offer;
 pub use offer::{Offer, ScanOptions};
 
 mod os;
+
+mod ping;
+pub use ping::Ping;
 
 mod progress;
 

@@ -25,6 +25,16 @@ impl Progress {
         self.raised.notify_one();
     }
 
+    /// Bytes and files so far.
+    pub(crate) fn reached(&self) -> (u64, u32) {
+        (self.bytes.load(Ordering::Relaxed), self.files.load(Ordering::Relaxed))
+    }
+
+    /// Notes that nothing is missing.
+    pub(crate) fn complete(&self) {
+        self.bytes.store(self.total, Ordering::Relaxed);
+    }
+
     /// Waits until something was added since the last call. Cancel safe.
     pub(crate) async fn raised(&self) {
         self.raised.notified().await;
@@ -32,7 +42,8 @@ impl Progress {
 
     pub(crate) fn event(&self) -> Event {
         Event::Progress {
-            bytes: self.bytes.load(Ordering::Relaxed),
+            // What was on the way when a connection was lost is sent again.
+            bytes: self.bytes.load(Ordering::Relaxed).min(self.total),
             total: self.total,
             files: self.files.load(Ordering::Relaxed),
         }

@@ -2,12 +2,16 @@
 
 mod answer;
 mod fault;
+mod places;
+mod seat;
 mod session;
 mod stream;
 mod tally;
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,10 +20,13 @@ use foctet_net::Connection;
 use tokio::task::JoinSet;
 
 use self::fault::Fault;
+use self::places::Places;
+use self::seat::Seat;
 use self::session::Session;
 use crate::control::{ADMISSION_TIMEOUT, Control, LAST_WORD_TIMEOUT, LinkError};
 use crate::error::{ProtocolError, SendError};
 use crate::event::{Event, Summary};
+use crate::limit::Limit;
 use crate::manifest::{NewEntry, encode_entry};
 use crate::offer::Offer;
 use crate::selection::Selection;
@@ -30,23 +37,44 @@ pub const MAX_DATA_STREAMS: usize = 4;
 /// How long a receiver may take nothing of what it asked for.
 pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// The code with which a connection is closed whose receiver has come back on another one.
+const CLOSE_REPLACED: u64 = 2;
+/// How long a peer may look at one connection.
+const MAX_PING: Duration = Duration::from_secs(24 * 3600);
+
 /// Sends one [`Offer`] to receivers that know its secret, one call of [`serve`](Self::serve) for each.
 #[derive(Clone)]
 pub struct Sender {
     offer: Arc<Offer>,
     secret: TicketSecret,
     stall_timeout: Duration,
+    limit: Option<Limit>,
+    places: Arc<Mutex<Places<Arc<Session>, Connection>>>,
+}
+
+/// Who a connection belongs to.
+enum Visitor {
+    Receiver { place: Option<u64> },
+    Ping,
 }
 
 impl Sender {
     /// Sends `offer` to whoever knows `secret`.
     pub fn new(offer: Arc<Offer>, secret: TicketSecret) -> Self {
-        Self { offer, secret, stall_timeout: DEFAULT_STALL_TIMEOUT }
+        let places = Arc::new(Mutex::new(Places::new(RandomState::new().hash_one(0))));
+        Self { offer, secret, stall_timeout: DEFAULT_STALL_TIMEOUT, limit: None, places }
     }
 
     /// How long a receiver may take nothing of what it asked for; [`DEFAULT_STALL_TIMEOUT`] unless set.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall_timeout = limit;
+        self
+    }
+
+    /// Bounds how fast content is sent, to all receivers together.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
         self
     }
 
@@ -60,10 +88,16 @@ impl Sender {
     ///
     /// Every byte is read and hashed while it is sent; memory stays bounded however slowly the receiver reads.
     ///
+    /// A receiver whose connection is lost may come back on another one for a quarter of an hour: what it has been sent
+    /// is remembered, and the call that serves the new connection goes on from there. If the old connection is not yet
+    /// known to be dead, its call ends with [`SendError::Replaced`]. A receiver that reports its result a second time,
+    /// because it does not know that the first report arrived, gets a summary that is
+    /// [`repeated`](Summary::repeated).
+    ///
     /// # Errors
     ///
     /// [`SendError`]. The receiver has been told the reason, if it can still be told. A wrong secret ends the call: one
-    /// connection has one guess.
+    /// connection has one guess. [`SendError::OnlyPing`] is no failure: somebody looked at the connection.
     ///
     /// # Cancel safety
     ///
@@ -73,8 +107,8 @@ impl Sender {
     where
         E: Fn(Event) + Send + Sync,
     {
-        let mut control = match self.admit(connection).await {
-            Ok(control) => control,
+        let (mut control, visitor) = match self.admit(connection).await {
+            Ok(admitted) => admitted,
             Err((fault, control)) => {
                 if let (Some(failure), Some(mut control)) = (fault.failure, control) {
                     control.give_up(failure).await;
@@ -82,8 +116,13 @@ impl Sender {
                 return Err(fault.error);
             }
         };
+        let Visitor::Receiver { place } = visitor else {
+            tokio::time::timeout(MAX_PING, answer_pings(&mut control)).await.ok();
+            return Err(SendError::OnlyPing);
+        };
         events(Event::Admitted);
-        match self.transfer(connection, &mut control, &events).await {
+        let mut seat = Seat::take(&self.places, connection, place);
+        let result = match self.transfer(connection, &mut control, &mut seat, &events).await {
             Ok(summary) => Ok(summary),
             Err(fault) => {
                 if let Some(failure) = fault.failure {
@@ -91,11 +130,17 @@ impl Sender {
                 }
                 Err(fault.error)
             }
+        };
+        // It may want to go on, or to hear once more that all is well.
+        let may_return = matches!(result, Ok(_) | Err(SendError::ConnectionLost(_)));
+        match (seat.leave(may_return), result) {
+            (false, Err(SendError::ConnectionLost(_))) => Err(SendError::Replaced),
+            (_, result) => result,
         }
     }
 
     /// Waits for the control stream and its hello.
-    async fn admit(&self, connection: &Connection) -> Result<Control, (Fault, Option<Control>)> {
+    async fn admit(&self, connection: &Connection) -> Result<(Control, Visitor), (Fault, Option<Control>)> {
         let deadline = Instant::now() + ADMISSION_TIMEOUT;
         let opened = tokio::time::timeout(ADMISSION_TIMEOUT, connection.accept_bi()).await;
         let (send, recv) = match opened {
@@ -105,8 +150,14 @@ impl Sender {
         };
         let mut control = Control::new(send, recv);
         match control.recv_within(deadline.saturating_duration_since(Instant::now())).await {
-            Ok(Frame::Hello { secret, .. }) if secret == self.secret => Ok(control),
-            Ok(Frame::Hello { .. }) => {
+            Ok(Frame::Hello { secret, .. }) if secret == self.secret => {
+                Ok((control, Visitor::Receiver { place: None }))
+            }
+            Ok(Frame::Return { secret, place, .. }) if secret == self.secret => {
+                Ok((control, Visitor::Receiver { place: Some(place) }))
+            }
+            Ok(Frame::Ping { secret }) if secret == self.secret => Ok((control, Visitor::Ping)),
+            Ok(Frame::Hello { .. } | Frame::Return { .. } | Frame::Ping { .. }) => {
                 let failure = Failure::new(FailureCode::WrongSecret);
                 Err((Fault { error: SendError::WrongSecret, failure: Some(failure) }, Some(control)))
             }
@@ -119,26 +170,35 @@ impl Sender {
         &self,
         connection: &Connection,
         control: &mut Control,
+        seat: &mut Seat,
         events: &(impl Fn(Event) + Send + Sync),
     ) -> Result<Summary, Fault> {
-        if let Err(error) = self.send_manifest(control).await {
+        if let Err(error) = self.send_manifest(control, seat.number()).await {
             return Err(self.explain(control, error).await);
         }
         let selection = self.consent(control).await?;
         let start = Instant::now();
         events(Event::Accepted { total: selection.bytes(), files: selection.files() });
-        let session = Session::new(Arc::clone(&self.offer), selection, self.stall_timeout);
-        let session = Arc::new(session);
+        let session = match seat.session() {
+            Some(known) if known.is_for(&selection) => known,
+            Some(_) => return Err(ProtocolError::BadSelection.into()),
+            None => {
+                let session = Session::new(Arc::clone(&self.offer), selection, self.stall_timeout);
+                seat.note(Arc::new(session))
+            }
+        };
         let done = self.serve_streams(connection, control, &session, events).await?;
         let root = session.verify(done)?;
+        let repeated = session.conclude();
         events(session.progress.event());
         // The receiver has everything, verified and durable. Whether it hears the confirmation changes nothing here.
         control.last_word(&Frame::Confirm, LAST_WORD_TIMEOUT).await.ok();
-        Ok(session.summary(root, start.elapsed()))
+        Ok(session.summary(root, start.elapsed(), repeated))
     }
 
-    async fn send_manifest(&self, control: &mut Control) -> Result<(), LinkError> {
+    async fn send_manifest(&self, control: &mut Control, place: u64) -> Result<(), LinkError> {
         let manifest = self.offer.manifest();
+        control.send(&Frame::Place { number: place }, self.stall_timeout).await?;
         control
             .send(&Frame::ManifestHead { entries: manifest.len(), features: 0 }, self.stall_timeout)
             .await?;
@@ -211,7 +271,7 @@ impl Sender {
                 opened = connection.accept_bi() => match opened {
                     Ok(_) if streams.len() >= MAX_DATA_STREAMS => return Err(ProtocolError::TooManyStreams.into()),
                     Ok((send, recv)) => {
-                        streams.spawn(stream::serve(Arc::clone(session), send, recv));
+                        streams.spawn(stream::serve(Arc::clone(session), self.limit.clone(), send, recv));
                         continue;
                     }
                     Err(lost) => LinkError::Lost(lost),
@@ -236,6 +296,15 @@ impl Sender {
         let path =
             failure.entry.and_then(|entry| self.offer.manifest().entry(entry)).map(|entry| entry.path());
         Fault::remote(failure, path)
+    }
+}
+
+/// Answers until the other side has seen enough.
+async fn answer_pings(control: &mut Control) {
+    while control.send(&Frame::Confirm, LAST_WORD_TIMEOUT).await.is_ok() {
+        if !matches!(control.recv().await, Ok(Frame::Ping { .. })) {
+            return;
+        }
     }
 }
 

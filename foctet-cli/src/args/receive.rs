@@ -1,8 +1,12 @@
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
+use super::duration::parse_duration;
+use super::rate::parse_rate;
 use super::{NetworkArgs, OutputArgs};
 
 /// Fetch what a ticket offers
@@ -21,6 +25,12 @@ pub(crate) struct ReceiveArgs {
     /// what is there [default: ask at a terminal, else fail]
     #[arg(long, value_name = "WHAT", value_enum, env = "FOCTET_ON_CONFLICT")]
     pub(crate) on_conflict: Option<ConflictChoice>,
+    /// Most bytes a second to receive, such as 500k, 20MB or 1.5GiB
+    #[arg(long, value_name = "RATE", env = "FOCTET_LIMIT", value_parser = parse_rate)]
+    pub(crate) limit: Option<NonZeroU64>,
+    /// How long to try to reconnect, once the connection is lost, while nothing is gained [default: 10m]
+    #[arg(long, value_name = "DUR", env = "FOCTET_RECONNECT", value_parser = parse_duration)]
+    pub(crate) reconnect: Option<Duration>,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
     #[command(flatten)]

@@ -1,10 +1,11 @@
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 
+use super::rate::parse_rate;
 use super::{NetworkArgs, OutputArgs};
 
 /// Offer files and directories to whoever holds the ticket that this prints
@@ -19,6 +20,9 @@ pub(crate) struct SendArgs {
     /// Serve receivers until interrupted
     #[arg(long, env = "FOCTET_KEEP", value_parser = FalseyValueParser::new())]
     pub(crate) keep: bool,
+    /// Most bytes a second to send, to all receivers together, such as 500k, 20MB or 1.5GiB
+    #[arg(long, value_name = "RATE", env = "FOCTET_LIMIT", value_parser = parse_rate)]
+    pub(crate) limit: Option<NonZeroU64>,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
     #[command(flatten)]

@@ -114,6 +114,12 @@ impl From<ReceiveError> for Failure {
                 (exit, code, hint)
             }
             ReceiveError::Corrupt { .. } => (Exit::Other, "corrupt", REPORT_HINT),
+            ReceiveError::OfferChanged => (
+                Exit::SourceChanged,
+                "source-changed",
+                "run the same command again to receive what it offers now",
+            ),
+            ReceiveError::Reconnect(error) => return error.into(),
             ReceiveError::Stalled => (Exit::Unreachable, "timeout", AGAIN_HINT),
             ReceiveError::ConnectionLost(lost) => return Self::from(&lost),
             _ => (Exit::Other, "protocol", VERSION_HINT),

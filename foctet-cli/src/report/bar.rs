@@ -16,18 +16,20 @@ const MAX_LABEL_COLUMNS: usize = 32;
 /// Columns kept for the numbers, so that the bar does not change its width with every digit.
 const NUMBER_COLUMNS: usize = 34;
 
-/// Renders one line of at most `columns` columns: name, share, bar, bytes, rate, time left, and the way they travel.
+/// Renders one line of at most `columns` columns: name, share, bar, bytes, rate, time left, and the way they travel:
+/// the first of `ways` that there is room for.
 ///
 /// What matters least goes first where the line is too narrow: the way, the bar, the name.
-pub(crate) fn render(label: &str, sample: &Sample, way: &str, columns: usize) -> String {
+pub(crate) fn render(label: &str, sample: &Sample, ways: &[String], columns: usize) -> String {
     let numbers = numbers(sample);
     let share = format!("{:>3} %", (share(sample) * 100.0).floor());
     let head = format!("{}  {share}", escape::escape_within(label, MAX_LABEL_COLUMNS));
     let used = escape::width(&head) + 2 + escape::width(&numbers).max(NUMBER_COLUMNS);
-    let way = format!("  {way}");
 
-    for way in [way.as_str(), ""] {
-        let cells = columns.saturating_sub(used + way.len() + 2).min(MAX_BAR_COLUMNS);
+    for way in
+        ways.iter().map(|way| format!("  {}", escape::escape_within(way, columns))).chain([String::new()])
+    {
+        let cells = columns.saturating_sub(used + escape::width(&way) + 2).min(MAX_BAR_COLUMNS);
         if cells >= MIN_BAR_COLUMNS {
             return format!("{head}  {}  {numbers}{way}", bar(share_of_cells(sample, cells), cells));
         }
@@ -84,19 +86,23 @@ mod tests {
 
     #[test]
     fn a_wide_line_says_everything() {
-        let line = render("holiday.mkv", &sample(271_000_000, 381_000_000), "direct, QUIC", 110);
+        let ways = ["direct, QUIC, 192.0.2.1:7, 12 ms", "direct, QUIC"].map(str::to_owned);
+        let line = render("holiday.mkv", &sample(271_000_000, 381_000_000), &ways[1..], 110);
         assert_eq!(
             line,
             "holiday.mkv   71 %  █████████████████████▎          271/381 MB  94 MB/s  1 s left  direct, QUIC"
         );
+        let line = render("holiday.mkv", &sample(271_000_000, 381_000_000), &ways, 140);
+        assert!(line.ends_with("  direct, QUIC, 192.0.2.1:7, 12 ms"), "{line}");
     }
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
+        let ways = ["direct, TCP, 192.0.2.1:7, 12 ms", "direct, TCP"].map(str::to_owned);
         for columns in 0..140 {
             for label in ["x", "holiday.mkv", "日本の夏休みの思い出のビデオ全部入り.mkv", &"n".repeat(300)]
             {
-                let line = render(label, &sample(271_000_000, 381_000_000), "direct, TCP", columns);
+                let line = render(label, &sample(271_000_000, 381_000_000), &ways, columns);
                 assert!(escape::width(&line) <= columns.max(1), "{columns}: {line}");
             }
         }
@@ -107,6 +113,6 @@ mod tests {
         assert_eq!(bar(share_of_cells(&sample(0, 100), 10), 10), " ".repeat(10));
         assert_eq!(bar(share_of_cells(&sample(100, 100), 10), 10), "█".repeat(10));
         assert_eq!(bar(share_of_cells(&sample(0, 0), 10), 10), "█".repeat(10));
-        assert!(render("x", &sample(0, 0), "", 80).contains("100 %"));
+        assert!(render("x", &sample(0, 0), &[], 80).contains("100 %"));
     }
 }

@@ -24,7 +24,22 @@ pub(crate) fn describe(event: &Event, role: Role) -> String {
             let round_trip = (path.rtt_ms > 0.0).then(|| format!(", {}", units::round_trip(path.rtt_ms)));
             format!("Connected to {}, {}{}", short(node_id), way(path), round_trip.unwrap_or_default())
         }
-        Event::Path { path, why, .. } => format!("Now {}: {}", way(path), escape(why)),
+        Event::Path { path, why, .. } => format!("Now {}: {}", whole_way(path), escape(why)),
+        Event::Interrupted { why } => format!("The connection was lost ({}); reconnecting.", escape(why)),
+        Event::Reconnected { path, bytes: 0 } => format!("Reconnected, {}.", whole_way(path)),
+        Event::Reconnected { path, bytes } => {
+            format!("Reconnected, {}; going on after {}.", whole_way(path), units::bytes(*bytes))
+        }
+        Event::Ping { seconds, rtt_ms, path, .. } => {
+            format!("{seconds:>7.1} s  {:>8}  {}", units::round_trip(*rtt_ms), whole_way(path))
+        }
+        Event::Pinged { count, min_ms, median_ms, max_ms, path, why_not_direct } => {
+            let [min, median, max] = [min_ms, median_ms, max_ms].map(|millis| units::round_trip(*millis));
+            let trips = if *count == 1 { "1 round trip".to_owned() } else { format!("{count} round trips") };
+            let why = why_not_direct.as_ref().map(|why| format!("\nNot direct: {}.", escape(why)));
+            let why = why.unwrap_or_default();
+            format!("{trips}: {min} to {max}, median {median}; {}{why}", way(path))
+        }
         Event::Stalled { node_id: Some(node_id), .. } => {
             format!("{} has not answered for some seconds; still trying.", short(node_id))
         }
@@ -56,8 +71,15 @@ pub(crate) fn describe(event: &Event, role: Role) -> String {
 }
 
 /// `direct, QUIC`.
-pub(crate) fn way(path: &Path) -> String {
+pub(super) fn way(path: &Path) -> String {
     format!("{}, {}", path.kind, path.transport.to_uppercase())
+}
+
+/// `direct, QUIC, 192.0.2.1:7, 12 ms`.
+pub(super) fn whole_way(path: &Path) -> String {
+    // Zero until it was measured.
+    let round_trip = (path.rtt_ms > 0.0).then(|| format!(", {}", units::round_trip(path.rtt_ms)));
+    format!("{}, {}{}", way(path), path.remote, round_trip.unwrap_or_default())
 }
 
 /// One line of cause, one of what to do.
@@ -81,7 +103,7 @@ mod tests {
     use super::*;
 
     fn path() -> Path {
-        Path { kind: "direct", transport: "quic", remote: "192.0.2.1:7".to_owned(), rtt_ms: 12.3 }
+        Path { kind: "direct".to_owned(), transport: "quic", remote: "192.0.2.1:7".to_owned(), rtt_ms: 12.3 }
     }
 
     #[test]

@@ -111,6 +111,8 @@ impl Receivers {
         // A panic was told by its hook; the other receivers are served on.
         let Ok((_, Served { node_id, path, admitted, result })) = served else { return Ok(false) };
         match result {
+            // It has it, and has been counted.
+            Ok(summary) if summary.repeated => Ok(false),
             Ok(summary) => {
                 self.done = self.done.saturating_add(1);
                 self.report.event(&Event::Done {
@@ -129,6 +131,19 @@ impl Receivers {
             }
             Err(error) if is_strangers(&error, admitted) => {
                 tracing::info!(%node_id, %error, "a connection ended before it fetched anything");
+                Ok(false)
+            }
+            Err(error @ (SendError::OnlyPing | SendError::Replaced)) => {
+                tracing::info!(%node_id, %error, "a connection ended");
+                Ok(false)
+            }
+            Err(SendError::ConnectionLost(lost)) => {
+                let short = node_id.get(..10).unwrap_or(&node_id);
+                let cause = Failure::from(&lost).message;
+                let why = format!(
+                    "{short}: {cause}. Waiting: it may come back by itself and go on where it stood."
+                );
+                self.report.event(&Event::Waiting { why: Some(why), node_id: Some(node_id) });
                 Ok(false)
             }
             Err(error) if is_our_fault(&error) => Err(error.into()),
@@ -214,7 +229,7 @@ async fn serve_one(
             transferring.count();
             let watch = watch.insert(Watch::new(
                 report,
-                connection.clone(),
+                tokio::sync::watch::channel(connection.clone()).1,
                 progress,
                 label,
                 Some(node_id.clone()),

@@ -118,9 +118,10 @@ fn a_killed_sender_leaves_no_final_name() {
     let (_source, path) = long_file(LONG);
     let target = tempdir().unwrap();
     let (sender, ticket) = Process::send(["--transport".as_ref(), "tcp".as_ref(), path.as_os_str()]);
-    let receiver = Process::receive(&ticket, target.path(), &[]);
+    let receiver = Process::receive(&ticket, target.path(), &["--reconnect", "1s"]);
     receiver.wait_for_content();
     sender.kill();
+    receiver.wait_for("interrupted");
     receiver.finish().assert_failed(4, "connection-lost");
     assert_eq!(names(target.path()), [""; 0]);
 }

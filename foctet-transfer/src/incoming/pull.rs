@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,12 @@ use tokio::time::timeout;
 use super::fault::Fault;
 use super::input::{Arrived, Batch, Input};
 use super::verifier::{Halt, Sink, Verifier};
-use crate::content_root::ContentRoot;
+use super::wanted::{Known, wanted};
 use crate::control::{Control, LinkError, open_stream};
 use crate::error::ProtocolError;
 use crate::event::Event;
-use crate::manifest::{EntryKind, Manifest};
-use crate::progress::Progress;
-use crate::selection::Selection;
-use crate::tree_hash::group_count;
+use crate::limit::Limit;
+use crate::manifest::Manifest;
 use crate::wire::{Frame, Range};
 
 /// Batches that may wait for the thread that verifies and writes.
@@ -28,43 +27,45 @@ const GOOD_BATCH: usize = 128 << 10;
 /// Ranges in a request: a few hundred small files each, so that the first answers come soon.
 const RANGES_A_REQUEST: usize = 512;
 
-/// Fetches every selected file over one data stream.
+/// Fetches what is missing of the selected files over one data stream.
 pub(super) struct Pull<'a> {
     pub(super) connection: &'a Connection,
     pub(super) control: &'a mut Control,
-    pub(super) manifest: &'a Arc<Manifest>,
-    pub(super) selection: Arc<Selection>,
     pub(super) stall_timeout: Duration,
+    pub(super) limit: Option<&'a Limit>,
+    pub(super) known: Known,
 }
 
 impl Pull<'_> {
-    /// Passes all content through `sink`, which comes back with the record of what was received. `watch` may end the
-    /// pull early.
+    /// Passes all content through `verifier`, which comes back with what is verified unless it panicked or the runtime
+    /// ends. `watch` may end the pull early.
     pub(super) async fn run<S: Sink>(
         self,
-        sink: S,
+        mut verifier: Verifier<S>,
         events: &(impl Fn(Event) + Send + Sync),
-        watch: impl Future<Output = Fault>,
-    ) -> Result<(S, ContentRoot), Fault> {
-        let Self { connection, control, manifest, selection, stall_timeout } = self;
-        if selection.files() == 0 {
-            return Ok((sink, ContentRoot::new(manifest)));
+        mut watch: Pin<&mut impl Future<Output = Fault>>,
+    ) -> (Option<Verifier<S>>, Result<(), Fault>) {
+        let Self { connection, control, stall_timeout, limit, known } = self;
+        if verifier.selection.files() == 0 {
+            return (Some(verifier), Ok(()));
         }
-        let (send, recv) = open_stream(connection).await?;
-        let progress = Arc::new(Progress::new(selection.bytes()));
-        let (tx, arrived) = mpsc::channel(WAITING_BATCHES);
-        let verifier = Verifier {
-            manifest: Arc::clone(manifest),
-            selection: Arc::clone(&selection),
-            progress: Arc::clone(&progress),
-            input: Input::new(arrived),
-            sink,
+        let (send, recv) = match open_stream(connection).await {
+            Ok(streams) => streams,
+            Err(error) => return (Some(verifier), Err(error.into())),
         };
-        let mut verifying = tokio::task::spawn_blocking(move || verifier.run());
+        let manifest = &Arc::clone(&verifier.manifest);
+        let selection = Arc::clone(&verifier.selection);
+        let progress = Arc::clone(&verifier.progress);
+        let position = verifier.position();
+        let (tx, arrived) = mpsc::channel(WAITING_BATCHES);
+        let mut verifying = tokio::task::spawn_blocking(move || {
+            let verified = verifier.run(Input::new(arrived), known);
+            (verifier, verified)
+        });
         let transport = async {
             let mut more = true;
-            let requests = request_all(manifest, &selection, send);
-            let answers = take_answers(recv, tx, stall_timeout);
+            let requests = request_all(wanted(manifest, &selection, position, known), send);
+            let answers = take_answers(recv, tx, stall_timeout, limit);
             tokio::pin!(requests, answers);
             loop {
                 tokio::select! {
@@ -78,41 +79,52 @@ impl Pull<'_> {
         };
         let mut transported = None;
         let ended = {
-            tokio::pin!(transport, watch);
+            tokio::pin!(transport);
             loop {
                 tokio::select! {
                     biased;
                     ended = &mut transport, if transported.is_none() => transported = Some(ended),
                     verified = &mut verifying => break Ok(verified),
-                    fault = &mut watch => break Err(fault),
-                    frame = control.recv() => break match frame {
-                        Ok(Frame::Fail(failure)) => Err(Fault::remote(failure, manifest)),
-                        Ok(_) => Err(ProtocolError::Unexpected { expected: "content" }.into()),
-                        Err(error) => Err(error.into()),
-                    },
+                    fault = &mut watch => break Err((fault, true)),
+                    frame = control.recv() => break Err((match frame {
+                        Ok(Frame::Fail(failure)) => Fault::remote(failure, manifest),
+                        Ok(_) => ProtocolError::Unexpected { expected: "content" }.into(),
+                        Err(error) => error.into(),
+                    }, false)),
                     () = progress.raised() => events(progress.event()),
                 }
             }
         };
         let verified = match ended {
             Ok(verified) => verified,
-            Err(fault) => {
-                // Nothing feeds the thread any more, so it ends. Its sink must be gone before this returns.
-                verifying.await.ok();
-                return Err(fault);
+            Err((fault, watch_ended)) => {
+                // Nothing feeds the thread any more, so it ends once `watch` has taken what it has. Its sink must be gone,
+                // or here, before this returns.
+                let (verified, fault) = tokio::select! {
+                    verified = &mut verifying => (verified, fault),
+                    worse = &mut watch, if !watch_ended => (verifying.await, worse),
+                };
+                let (verifier, fault) = match verified {
+                    // The connection was lost when nothing more was needed of it.
+                    Ok((verifier, Ok(()))) if fault.is_lost() => (Some(verifier), Ok(())),
+                    Ok((verifier, _)) => (Some(verifier), Err(fault)),
+                    Err(_) => (None, Err(fault)),
+                };
+                events(progress.event());
+                return (verifier, fault);
             }
         };
-        let verified = match verified {
+        let (verifier, verified) = match verified {
             Ok(verified) => verified,
             Err(join) => match join.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Halt::Aborted),
+                Err(_) => return (None, Err(Fault::cancelled())),
             },
         };
-        match (verified, transported) {
-            (Ok(done), _) => {
+        let result = match (verified, transported) {
+            (Ok(()), _) => {
                 events(progress.event());
-                Ok(done)
+                Ok(())
             }
             (Err(Halt::Fault(fault)), _) => Err(explain(control, manifest, fault).await),
             (Err(Halt::Aborted), Some(Err(LinkError::Ended))) => match control.reason().await {
@@ -121,7 +133,8 @@ impl Pull<'_> {
             },
             (Err(Halt::Aborted), Some(Err(error))) => Err(error.into()),
             (Err(Halt::Aborted), _) => Err(Fault::cancelled()),
-        }
+        };
+        (Some(verifier), result)
     }
 }
 
@@ -133,23 +146,11 @@ async fn explain(control: &mut Control, manifest: &Manifest, fault: Fault) -> Fa
     control.reason().await.map_or(fault, |failure| Fault::remote(failure, manifest))
 }
 
-/// Asks for every selected file in the manifest's order. Flow control keeps this from running ahead of the sender.
-async fn request_all(
-    manifest: &Manifest,
-    selection: &Selection,
-    mut send: SendStream,
-) -> Result<(), LinkError> {
+/// Asks for all ranges. Flow control keeps this from running ahead of the sender.
+async fn request_all(wanted: impl Iterator<Item = Range>, mut send: SendStream) -> Result<(), LinkError> {
     let mut ranges = Vec::with_capacity(RANGES_A_REQUEST);
-    for entry in manifest.entries() {
-        if entry.kind() != EntryKind::File || !selection.contains(entry.index()) {
-            continue;
-        }
-        ranges.push(Range {
-            entry: entry.index(),
-            first: 0,
-            count: group_count(entry.size()),
-            values_only: false,
-        });
+    for range in wanted {
+        ranges.push(range);
         if ranges.len() == RANGES_A_REQUEST {
             send.write_chunk(Frame::Request(std::mem::take(&mut ranges)).encode()).await?;
         }
@@ -166,12 +167,15 @@ async fn take_answers(
     mut recv: RecvStream,
     arrived: mpsc::Sender<Arrived>,
     stall_timeout: Duration,
+    limit: Option<&Limit>,
 ) -> Result<(), LinkError> {
+    let most = limit.map_or(FULL_BATCH, Limit::piece);
     loop {
         let mut batch = Batch::default();
         let mut ended = false;
         while batch.len() < FULL_BATCH {
-            let piece = match try_now(recv.read_chunk(FULL_BATCH - batch.len())).await {
+            let most = most.min(FULL_BATCH - batch.len());
+            let piece = match try_now(recv.read_chunk(most)).await {
                 Some(piece) => piece,
                 // Nothing is here at the moment.
                 None if batch.len() > 0
@@ -180,12 +184,20 @@ async fn take_answers(
                     break;
                 }
                 None => {
-                    let piece = timeout(stall_timeout, recv.read_chunk(FULL_BATCH - batch.len())).await;
+                    let piece = timeout(stall_timeout, recv.read_chunk(most)).await;
                     piece.map_err(|_| LinkError::Stalled)?
                 }
             };
             match piece? {
-                Some(piece) => batch.push(piece),
+                Some(piece) => {
+                    let len = piece.len();
+                    batch.push(piece);
+                    if let Some(limit) = limit {
+                        limit.take(len).await;
+                        // Whoever verifies need not wait until the next piece may come.
+                        break;
+                    }
+                }
                 None => {
                     ended = true;
                     break;

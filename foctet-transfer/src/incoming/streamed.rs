@@ -39,6 +39,10 @@ pub(super) fn channel() -> (Streamed, Wanted, mpsc::Receiver<Vec<u8>>) {
 }
 
 impl Sink for Streamed {
+    fn rewind(&mut self) {
+        self.group.clear();
+    }
+
     fn begin(&mut self, _entry: &Entry<'_>) -> Result<(), Fault> {
         Ok(())
     }

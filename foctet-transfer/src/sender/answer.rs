@@ -80,7 +80,9 @@ impl Answerer {
         let size = self.session.offer.manifest().entry(range.entry).map_or(0, |entry| entry.size());
         let opened = self.source.open(range.entry);
         let (file, opened) = opened.map_err(|error| self.source_fault(range.entry, error))?;
-        let in_one_go = range.first == 0 && range.count == group_count(size);
+        // The groups of a larger file are noted one by one, so that a receiver whose connection is lost in the middle
+        // of it can go on from there.
+        let in_one_go = range.first == 0 && range.count == group_count(size) && range.count <= 1;
         let mut tree = TreeHash::new(size);
         let mut whole = None;
         for group in range.first..range.first.saturating_add(range.count) {

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub(super) struct Session {
     pub(super) stall_timeout: Duration,
     selection: Selection,
     record: Mutex<Record>,
+    concluded: AtomicBool,
 }
 
 /// What has been read and hashed for this receiver.
@@ -29,11 +31,16 @@ struct Record {
 }
 
 impl Session {
+    /// Whether this is what the receiver consented to before.
+    pub(super) fn is_for(&self, selection: &Selection) -> bool {
+        self.selection == *selection
+    }
+
     pub(super) fn new(offer: Arc<Offer>, selection: Selection, stall_timeout: Duration) -> Self {
         let root = ContentRoot::new(offer.manifest());
         let progress = Progress::new(selection.bytes());
         let record = Mutex::new(Record { root, tally: Tally::default() });
-        Self { offer, progress, stall_timeout, selection, record }
+        Self { offer, progress, stall_timeout, selection, record, concluded: AtomicBool::new(false) }
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -87,7 +94,13 @@ impl Session {
         }
     }
 
-    pub(super) fn summary(&self, root: [u8; 32], elapsed: Duration) -> Summary {
+    /// The receiver has everything. Returns whether that was known before.
+    pub(super) fn conclude(&self) -> bool {
+        self.progress.complete();
+        self.concluded.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn summary(&self, root: [u8; 32], elapsed: Duration, repeated: bool) -> Summary {
         let manifest = self.offer.manifest();
         let record = self.record();
         let (files, bytes) = record.root.counted();
@@ -95,6 +108,6 @@ impl Session {
             Some(file) => record.root.last_file(file.index()).unwrap_or(root),
             None => root,
         };
-        Summary { bytes, files, left_out: manifest.files().saturating_sub(files), blake3, elapsed }
+        Summary { bytes, files, left_out: manifest.files().saturating_sub(files), blake3, elapsed, repeated }
     }
 }

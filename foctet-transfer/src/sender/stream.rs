@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::session::Session;
 use crate::control::{FrameReader, LinkError};
 use crate::error::ProtocolError;
+use crate::limit::Limit;
 use crate::wire::{Frame, Range};
 
 /// Chunks that may wait between reading and sending: enough for both to go on at once.
@@ -48,7 +49,12 @@ impl From<ProtocolError> for Halt {
 }
 
 /// Answers the requests of one data stream, in order.
-pub(super) async fn serve(session: Arc<Session>, mut send: SendStream, recv: RecvStream) -> Result<(), Halt> {
+pub(super) async fn serve(
+    session: Arc<Session>,
+    limit: Option<Limit>,
+    mut send: SendStream,
+    recv: RecvStream,
+) -> Result<(), Halt> {
     let (ranges, wanted) = mpsc::channel(1);
     let (chunks, mut ready) = mpsc::channel::<Chunk>(WAITING_CHUNKS);
     let answerer = Answerer::new(Arc::clone(&session), chunks);
@@ -56,7 +62,20 @@ pub(super) async fn serve(session: Arc<Session>, mut send: SendStream, recv: Rec
 
     let requests = take_requests(Arc::clone(&session), recv, ranges);
     let answers = async {
-        while let Some(chunk) = ready.recv().await {
+        while let Some(mut chunk) = ready.recv().await {
+            if let Some(limit) = &limit {
+                while chunk.bytes.len() > limit.piece() {
+                    limit.take(limit.piece()).await;
+                    let piece = chunk.bytes.split_to(limit.piece());
+                    // What stands around the content counts as content of the last piece.
+                    let content = chunk.content.min(piece.len() as u64);
+                    let sent = timeout(session.stall_timeout, send.write_chunk(piece)).await;
+                    sent.map_err(|_| LinkError::Stalled)?.map_err(LinkError::from)?;
+                    chunk.content = chunk.content.saturating_sub(content);
+                    session.progress.add(content, 0);
+                }
+                limit.take(chunk.bytes.len()).await;
+            }
             let sent = timeout(session.stall_timeout, send.write_chunk(chunk.bytes)).await;
             sent.map_err(|_| LinkError::Stalled)?.map_err(LinkError::from)?;
             session.progress.add(chunk.content, chunk.files);

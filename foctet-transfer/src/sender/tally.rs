@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::tree_hash::{TreeHash, group_count};
 
@@ -6,12 +6,16 @@ use crate::tree_hash::{TreeHash, group_count};
 const MAX_GROUPS_AHEAD: usize = 16_384;
 /// Most files that may be asked for in part at one time.
 const MAX_PARTIAL_FILES: usize = 1024;
+/// Files that were read to their end last, whose hashes are kept for a receiver that lost its connection before it had
+/// them: each has more than 1 MiB, and some 20 MiB are on the way at most.
+const RECENT_FILES: usize = 128;
 
 /// The group values of files that are asked for in several ranges, until all of a file's groups have been read.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     files: HashMap<u32, Partial>,
     ahead: usize,
+    recent: VecDeque<(u32, [u8; 32])>,
 }
 
 #[derive(Debug)]
@@ -33,6 +37,9 @@ impl Tally {
         group: u64,
         value: [u8; 32],
     ) -> Result<Option<[u8; 32]>, TooFarAhead> {
+        if let Some((_, whole)) = self.recent.iter().find(|(recent, _)| *recent == entry) {
+            return Ok(Some(*whole));
+        }
         if !self.files.contains_key(&entry) && self.files.len() >= MAX_PARTIAL_FILES {
             return Err(TooFarAhead);
         }
@@ -55,8 +62,12 @@ impl Tally {
             file.tree.push(value);
         }
         let whole = file.tree.whole();
-        if whole.is_some() {
+        if let Some(whole) = whole {
             self.files.remove(&entry);
+            if self.recent.len() >= RECENT_FILES {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((entry, whole));
         }
         Ok(whole)
     }

@@ -54,6 +54,26 @@ pub enum Frame {
     Fail(Failure),
     /// Receiver, on a data stream: send these ranges, in this order.
     Request(Vec<Range>),
+    /// Receiver: opens the control stream of another connection, instead of a hello, to go on with a transfer whose
+    /// connection was lost.
+    Return {
+        /// The ticket's secret.
+        secret: TicketSecret,
+        /// As in the hello.
+        features: u64,
+        /// The number of its place.
+        place: u64,
+    },
+    /// Opens the control stream of a connection that is only looked at: nothing else follows.
+    Ping {
+        /// The ticket's secret.
+        secret: TicketSecret,
+    },
+    /// Sender: the place that this receiver has, for it to come back to. Ignored by who does not know it.
+    Place {
+        /// Its number. One that came with [`Frame::Return`] comes back if the sender still knows what it has sent.
+        number: u64,
+    },
 }
 
 /// Bytes that are no frame.
@@ -82,7 +102,10 @@ mod kind {
     pub(super) const DONE: u8 = 0x08;
     pub(super) const CONFIRM: u8 = 0x09;
     pub(super) const FAIL: u8 = 0x0a;
+    pub(super) const RETURN: u8 = 0x0b;
+    pub(super) const PING: u8 = 0x0c;
     pub(super) const REQUEST: u8 = 0x10;
+    pub(super) const PLACE: u8 = 0x40;
     /// The last type that is ignored where it is not known.
     pub(super) const LAST_IGNORED: u8 = 0x7f;
 }
@@ -139,6 +162,20 @@ impl Frame {
             Self::Request(ranges) => {
                 ranges.iter().for_each(|range| range.encode(&mut out));
                 kind::REQUEST
+            }
+            Self::Return { secret, features, place } => {
+                out.extend_from_slice(secret.as_bytes());
+                out.extend_from_slice(&features.to_be_bytes());
+                out.extend_from_slice(&place.to_be_bytes());
+                kind::RETURN
+            }
+            Self::Ping { secret } => {
+                out.extend_from_slice(secret.as_bytes());
+                kind::PING
+            }
+            Self::Place { number } => {
+                out.extend_from_slice(&number.to_be_bytes());
+                kind::PLACE
             }
         };
         let len = u32::try_from(out.len().saturating_sub(HEADER_LEN)).unwrap_or(u32::MAX).to_be_bytes();
@@ -208,7 +245,27 @@ impl Frame {
                 }
                 Self::Request(ranges.iter().map(Range::decode).collect::<Option<_>>().ok_or(malformed)?)
             }
-            FIRST_IGNORED_TYPE..=kind::LAST_IGNORED => return Ok(None),
+            kind::RETURN => {
+                fixed(16 + 8 + 8)?;
+                let mut secret = [0; 16];
+                payload.copy_to_slice(&mut secret);
+                Self::Return {
+                    secret: TicketSecret::from_bytes(secret),
+                    features: payload.get_u64(),
+                    place: payload.get_u64(),
+                }
+            }
+            kind::PING => {
+                fixed(16)?;
+                let mut secret = [0; 16];
+                payload.copy_to_slice(&mut secret);
+                Self::Ping { secret: TicketSecret::from_bytes(secret) }
+            }
+            kind::PLACE => {
+                fixed(8)?;
+                Self::Place { number: payload.get_u64() }
+            }
+            ignored if (FIRST_IGNORED_TYPE..=kind::LAST_IGNORED).contains(&ignored) => return Ok(None),
             unknown => return Err(FrameError::UnknownType(unknown)),
         }))
     }
@@ -295,6 +352,9 @@ mod tests {
                 Range { entry: 1, first: u64::MAX, count: 0, values_only: true };
                 Frame::MAX_RANGES
             ]),
+            Frame::Return { secret: TicketSecret::from_bytes([7; 16]), features: 1, place: u64::MAX },
+            Frame::Ping { secret: TicketSecret::from_bytes([7; 16]) },
+            Frame::Place { number: 3 },
         ]
     }
 

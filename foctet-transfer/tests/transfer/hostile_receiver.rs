@@ -294,3 +294,101 @@ pub(crate) async fn a_selection_of_what_was_not_offered_is_refused(pair: Pair) {
         assert_eq!(sent.await, Err(SendError::Protocol(ProtocolError::BadSelection)));
     }
 }
+
+/// Opens the control stream by this frame, and says which place the sender gives.
+async fn open_by(connection: Connection, frame: Frame) -> (Fake, u64) {
+    let (send, recv) = connection.open_bi().await.unwrap();
+    let mut fake = Fake { connection, send, recv, decoder: FrameDecoder::new() };
+    fake.say(frame).await;
+    let Some(Frame::Place { number }) = fake.next().await else { panic!("no place") };
+    fake.manifest().await;
+    (fake, number)
+}
+
+/// The root of the directory with one file `b` left in it.
+async fn done_with_b(fake: &mut Fake, manifest: &foctet_transfer::Manifest) -> Frame {
+    let (_send, mut recv) = fake.request(vec![range(2, 0, 1)]).await;
+    let mut answer = Vec::new();
+    while answer.len() < 1 + 5 + 32 + 1 + 32 {
+        answer.extend_from_slice(&recv.read_chunk(1000).await.unwrap().unwrap());
+    }
+    let mut root = blake3::Hasher::new_derive_key("foctet-transfer/1 content root");
+    root.update(&manifest.hash()).update(&[0, 1]).update(blake3::hash(b"small").as_bytes()).update(&[0]);
+    Frame::Done { root: *root.finalize().as_bytes(), files: 1, bytes: 5 }
+}
+
+pub(crate) async fn a_receiver_that_comes_back_replaces_its_connection_and_counts_once(pair: Pair) {
+    source(&pair);
+    let offer = pair.offer(&["d"]);
+    let serving = Sender::new(std::sync::Arc::clone(&offer), secret());
+    let without_a_and_c = [Run { first: 1, count: 1 }, Run { first: 3, count: 1 }];
+    let ((r1, s1), (r2, s2), (r3, s3)) = (pair.connect().await, pair.connect().await, pair.connect().await);
+    let returning = |place| Frame::Return { secret: secret(), features: 0, place };
+    let script = async {
+        let (mut first, place) = open_by(r1, Frame::Hello { secret: secret(), features: 0 }).await;
+        first.say(Frame::LeaveOut(without_a_and_c.to_vec())).await;
+        first.say(Frame::Accept).await;
+        let done = done_with_b(&mut first, offer.manifest()).await;
+        // The first connection is still up when the second one comes.
+        let (mut second, again) = open_by(r2, returning(place)).await;
+        assert_eq!(again, place);
+        second.say(Frame::LeaveOut(without_a_and_c.to_vec())).await;
+        second.say(Frame::Accept).await;
+        second.say(done.clone()).await;
+        assert_eq!(second.next().await, Some(Frame::Confirm));
+        // As if the confirmation had not arrived.
+        let (mut third, again) = open_by(r3, returning(place)).await;
+        assert_eq!(again, place);
+        third.say(Frame::LeaveOut(without_a_and_c.to_vec())).await;
+        third.say(Frame::Accept).await;
+        third.say(done).await;
+        assert_eq!(third.next().await, Some(Frame::Confirm));
+        (first, second, third)
+    };
+    let (one, two, three, _open) = tokio::join!(
+        serving.serve(&s1, |_| ()),
+        serving.serve(&s2, |_| ()),
+        serving.serve(&s3, |_| ()),
+        script
+    );
+    assert_eq!(one, Err(SendError::Replaced));
+    assert!(!two.unwrap().repeated);
+    assert!(three.unwrap().repeated);
+}
+
+pub(crate) async fn another_selection_on_return_is_refused(pair: Pair) {
+    source(&pair);
+    let serving = Sender::new(pair.offer(&["d"]), secret());
+    let ((r1, s1), (r2, s2)) = (pair.connect().await, pair.connect().await);
+    let script = async {
+        let (mut first, place) = open_by(r1, Frame::Hello { secret: secret(), features: 0 }).await;
+        first.say(Frame::Accept).await;
+        // What comes after consent is answered only once consent was taken in.
+        let _stream = first.request(vec![range(2, 0, 1)]).await.1.read_chunk(1).await.unwrap();
+        let (mut second, _) = open_by(r2, Frame::Return { secret: secret(), features: 0, place }).await;
+        second.say(Frame::LeaveOut(vec![Run { first: 1, count: 1 }])).await;
+        second.say(Frame::Accept).await;
+        assert_eq!(second.failure().await.code, FailureCode::Protocol);
+        (first, second)
+    };
+    let (_, two, _open) = tokio::join!(serving.serve(&s1, |_| ()), serving.serve(&s2, |_| ()), script);
+    assert_eq!(two, Err(SendError::Protocol(ProtocolError::BadSelection)));
+}
+
+pub(crate) async fn a_ping_is_no_receiver(pair: Pair) {
+    source(&pair);
+    let sent = serve_to(&pair, |connection| async move {
+        let mut ping = foctet_transfer::Ping::open(&connection, &secret()).await.unwrap();
+        for _ in 0..3 {
+            ping.round_trip().await.unwrap();
+        }
+        connection.close(0, b"");
+    });
+    assert_eq!(sent.await, Err(SendError::OnlyPing));
+    let sent = serve_to(&pair, |connection| async move {
+        let wrong = foctet_core::TicketSecret::from_bytes([8; 16]);
+        let mut ping = foctet_transfer::Ping::open(&connection, &wrong).await.unwrap();
+        assert_eq!(ping.round_trip().await.err(), Some(foctet_transfer::ReceiveError::WrongSecret));
+    });
+    assert_eq!(sent.await, Err(SendError::WrongSecret));
+}

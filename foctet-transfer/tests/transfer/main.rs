@@ -12,6 +12,7 @@ mod disk;
 mod hostile_receiver;
 mod hostile_sender;
 mod pair;
+mod reconnecting;
 mod saving;
 mod source;
 mod stopping;
@@ -75,6 +76,18 @@ on_every_transport! {
         a_lost_connection_is_told_as_such_on_both_sides,
         output_that_is_closed_ends_the_transfer,
     }
+    reconnecting {
+        a_connection_cut_in_the_middle_of_a_file_costs_only_what_was_on_the_way,
+        a_transfer_survives_cuts_at_many_points,
+        a_connection_cut_among_ten_thousand_small_files_costs_only_what_was_on_the_way,
+        a_connection_cut_before_consent_is_made_again,
+        a_connection_cut_while_everything_is_put_in_place_does_not_matter,
+        a_sender_that_is_gone_when_everything_is_in_place_takes_nothing_back,
+        a_stream_goes_on_from_the_group_where_it_stood,
+        a_sender_that_has_forgotten_reads_again_but_does_not_send_again,
+        a_sender_that_comes_back_with_other_content_is_refused,
+        a_sender_that_stays_away_is_given_up_and_nothing_is_left,
+    }
     disk {
         a_directory_that_is_missing_is_told_on_both_sides,
         links_swapped_into_the_partial_are_not_followed,
@@ -99,5 +112,8 @@ on_every_transport! {
         a_receiver_that_never_reads_is_given_up,
         ranges_can_be_asked_for_in_any_order_and_by_value,
         a_selection_of_what_was_not_offered_is_refused,
+        a_receiver_that_comes_back_replaces_its_connection_and_counts_once,
+        another_selection_on_return_is_refused,
+        a_ping_is_no_receiver,
     }
 }

@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use foctet_core::TicketSecret;
-use foctet_net::{Connection, Endpoint, Transport, Transports};
+use foctet_net::{ConnectError, Connection, Endpoint, Transport, Transports};
 use foctet_transfer::{
     Event, Incoming, Offer, OnConflict, ReceiveError, SaveOptions, ScanOptions, SendError, Sender, Summary,
     wire::ALPN,
@@ -25,6 +26,9 @@ pub(crate) struct Pair {
 /// Both results of a transfer.
 pub(crate) type Results = (Result<Summary, SendError>, Result<Summary, ReceiveError>);
 
+/// A connection being made.
+pub(crate) type Dialled = Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>;
+
 pub(crate) fn secret() -> TicketSecret {
     TicketSecret::from_bytes([7; 16])
 }
@@ -41,6 +45,20 @@ impl Pair {
         let (receiver, sender) =
             tokio::join!(self.receiving.connect(self.sending.addr(), ALPN), self.sending.accept());
         (receiver.unwrap(), sender.unwrap())
+    }
+
+    /// Makes connections, whose other ends [`accept`](Self::accept) gives.
+    pub(crate) fn dialler(&self) -> impl Fn() -> Dialled + Send + 'static {
+        let (receiving, addr) = (self.receiving.clone(), self.sending.addr());
+        move || {
+            let (receiving, addr) = (receiving.clone(), addr.clone());
+            Box::pin(async move { receiving.connect(addr, ALPN).await })
+        }
+    }
+
+    /// The sender's end of the next connection.
+    pub(crate) async fn accept(&self) -> Connection {
+        self.sending.accept().await.unwrap()
     }
 
     /// A directory to send from.
