@@ -4,6 +4,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use foctet_core::NodeId;
 use tokio::time::sleep;
 
 use crate::error::{ConnectionError, SendDatagramError};
@@ -17,7 +18,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
     Quic(noq::Connection),
-    Tcp { mux: foctet_mux::Connection, remote: SocketAddr },
+    /// Over a socket, or over a stream that a relay has spliced.
+    Tcp {
+        mux: foctet_mux::Connection,
+        remote: SocketAddr,
+        relay: Option<NodeId>,
+    },
 }
 
 impl Carrier {
@@ -45,10 +51,11 @@ impl Carrier {
     pub(crate) fn paths(&self) -> Vec<PathInfo> {
         match self {
             Self::Quic(connection) => quic::paths(connection),
-            Self::Tcp { .. } => vec![PathInfo {
-                kind: PathKind::Direct,
+            Self::Tcp { remote, relay, .. } => vec![PathInfo {
+                kind: if relay.is_some() { PathKind::Relay } else { PathKind::Direct },
                 transport: Transport::Tcp,
-                remote: self.remote_address(),
+                remote: *remote,
+                relay: *relay,
                 rtt: self.rtt(),
                 in_use: true,
             }],

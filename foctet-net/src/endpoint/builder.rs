@@ -15,7 +15,7 @@ use crate::alpn::{self, MAX_ALPN_LENGTH};
 use crate::error::{BindError, IoFailure};
 use crate::identity::{Authorize, Identity};
 use crate::limits;
-use crate::path::Transports;
+use crate::path::{Transport, Transports};
 use crate::quic::{self, QuicConfig, QuicDialler, Receiver, Sockets};
 use crate::relay::{self, LegDialler, Relays};
 use crate::tcp::{self, TcpConfig};
@@ -156,6 +156,8 @@ impl Builder {
             quic: quic.as_ref().map(|quic| quic.for_legs(relay::LEG_QUEUE)),
             mux: relay::leg_mux_config(mux.clone()),
         });
+        // Where nobody takes them they are turned away.
+        let spliced = relays.incoming_splices();
         if self.alpns.is_empty() || self.relay_only {
             // Nobody can dial such an endpoint, so nobody shall wait in its kernel's queue.
             bound.iter_mut().for_each(|bound| bound.tcp = None);
@@ -163,13 +165,16 @@ impl Builder {
         if !self.alpns.is_empty() {
             let over_tcp = self.alpns.iter().map(|alpn| alpn::over_tcp(alpn)).collect();
             let tls = identity.server_config(over_tcp, Arc::clone(&self.authorize))?;
+            let config = TcpConfig { mux: mux.clone(), tls };
+            if let Some(spliced) = spliced.filter(|_| self.transports.contains(Transport::Tcp)) {
+                tasks.spawn(tcp::take_spliced(spliced, config.clone(), Arc::clone(&arrivals)));
+            }
             for bound in &mut bound {
                 if let Some(listener) = bound.tcp.take() {
                     let addr = bound.addr;
                     let listener =
                         TcpListener::from_std(listener).map_err(|error| tcp_failed(addr, error))?;
-                    let config = TcpConfig { mux: mux.clone(), tls: Arc::clone(&tls) };
-                    tasks.spawn(tcp::listen(listener, config, Arc::clone(&arrivals)));
+                    tasks.spawn(tcp::listen(listener, config.clone(), Arc::clone(&arrivals)));
                     bound.listens_tcp = true;
                 }
             }

@@ -48,6 +48,7 @@ fn info(path: &noq::Path) -> Option<PathInfo> {
         kind: PathKind::Direct,
         transport: Transport::Quic,
         remote: canonical(path.remote_address().ok()?),
+        relay: None,
         rtt: path.stats().rtt,
         in_use: path.status().is_ok_and(|status| status == noq::PathStatus::Available),
     })

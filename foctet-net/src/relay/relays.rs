@@ -141,6 +141,11 @@ impl Relays {
         self.shared.table().is_up(relay)
     }
 
+    /// The address of a relay whose leg is up.
+    pub(crate) fn place(&self, relay: NodeId) -> Option<SocketAddr> {
+        self.shared.leg(relay).map(|leg| leg.connection.remote_address())
+    }
+
     /// The network has changed: legs that are down are dialled at once.
     pub(crate) fn network_changed(&self) {
         self.shared.table().hurry();
