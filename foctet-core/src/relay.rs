@@ -12,6 +12,7 @@ mod close;
 mod control;
 mod control_reader;
 pub mod packet;
+pub mod router;
 
 pub use close::CloseCode;
 pub use control::{

@@ -182,6 +182,12 @@ impl Connection {
         self.inner.carrier.read_datagram().await
     }
 
+    /// How many bytes the next datagram may have without an older unsent one being dropped for it: who would rather
+    /// drop the newest asks before it sends.
+    pub fn datagram_send_space(&self) -> usize {
+        self.inner.carrier.datagram_send_space()
+    }
+
     /// The largest datagram that can be sent now, in bytes; `None` where the peer takes none. Over QUIC it
     /// follows what the path can carry.
     pub fn max_datagram_size(&self) -> Option<usize> {

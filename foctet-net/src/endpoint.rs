@@ -6,6 +6,7 @@ mod bind;
 mod builder;
 mod close;
 mod connect;
+mod endpoint_limits;
 mod live;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub(crate) use arrivals::{Arrivals, Slot};
 pub use builder::Builder;
 pub use connect::ConnectOptions;
 pub(crate) use connect::{Contender, Dialling, preferring};
+pub use endpoint_limits::EndpointLimits;
 pub(crate) use live::Live;
 
 use crate::connection::Connection;

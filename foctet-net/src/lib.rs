@@ -44,7 +44,7 @@ mod connection;
 pub use connection::{Connection, MAX_CODE};
 
 mod endpoint;
-pub use endpoint::{Builder, ConnectOptions, Endpoint};
+pub use endpoint::{Builder, ConnectOptions, Endpoint, EndpointLimits};
 
 mod error;
 pub use error::{

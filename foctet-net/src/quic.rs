@@ -9,6 +9,6 @@ mod socket;
 
 pub(crate) use accept::accept;
 pub(crate) use config::QuicConfig;
-pub(crate) use dial::{QuicDialler, dial};
+pub(crate) use dial::{Late, QuicDialler, dial};
 pub(crate) use paths::{path_event, paths, remote_address, rtt};
-pub(crate) use socket::{Receiver, Sockets};
+pub(crate) use socket::{Legs, Receiver, Sockets, Via, is_mapped};

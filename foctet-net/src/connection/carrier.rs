@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::error::{ConnectionError, SendDatagramError};
 use crate::path::{ConnectionStats, PathEvent, PathInfo, PathKind, Progress, Transport};
-use crate::quic;
+use crate::quic::{self, Sockets};
 use crate::stream::{RecvCarrier, SendCarrier};
 
 /// How often to look whether a closing connection has sent all that it had.
@@ -17,7 +18,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
-    Quic(noq::Connection),
+    Quic {
+        connection: noq::Connection,
+        sockets: Arc<Sockets>,
+    },
     /// Over a socket, or over a stream that a relay has spliced.
     Tcp {
         mux: foctet_mux::Connection,
@@ -29,28 +33,28 @@ pub(crate) enum Carrier {
 impl Carrier {
     pub(crate) fn transport(&self) -> Transport {
         match self {
-            Self::Quic(_) => Transport::Quic,
+            Self::Quic { .. } => Transport::Quic,
             Self::Tcp { .. } => Transport::Tcp,
         }
     }
 
     pub(crate) fn remote_address(&self) -> SocketAddr {
         match self {
-            Self::Quic(connection) => quic::remote_address(connection),
+            Self::Quic { connection, sockets } => quic::remote_address(connection, sockets),
             Self::Tcp { remote, .. } => *remote,
         }
     }
 
     pub(crate) fn rtt(&self) -> Duration {
         match self {
-            Self::Quic(connection) => quic::rtt(connection),
+            Self::Quic { connection, .. } => quic::rtt(connection),
             Self::Tcp { mux, .. } => mux.rtt().unwrap_or_default(),
         }
     }
 
     pub(crate) fn paths(&self) -> Vec<PathInfo> {
         match self {
-            Self::Quic(connection) => quic::paths(connection),
+            Self::Quic { connection, sockets } => quic::paths(connection, sockets),
             Self::Tcp { remote, relay, .. } => vec![PathInfo {
                 kind: if relay.is_some() { PathKind::Relay } else { PathKind::Direct },
                 transport: Transport::Tcp,
@@ -64,21 +68,21 @@ impl Carrier {
 
     pub(crate) fn path_events(&self) -> Option<noq::PathEvents> {
         match self {
-            Self::Quic(connection) => Some(connection.path_events()),
+            Self::Quic { connection, .. } => Some(connection.path_events()),
             Self::Tcp { .. } => None,
         }
     }
 
     pub(crate) fn path_event(&self, event: &noq::PathEvent) -> Option<PathEvent> {
         match self {
-            Self::Quic(connection) => quic::path_event(connection, event),
+            Self::Quic { connection, sockets } => quic::path_event(connection, sockets, event),
             Self::Tcp { .. } => None,
         }
     }
 
     pub(crate) fn stats(&self) -> ConnectionStats {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let stats = connection.stats();
                 ConnectionStats {
                     bytes_sent: stats.udp_tx.bytes,
@@ -103,7 +107,7 @@ impl Carrier {
     /// that everything counts as wanting one until [`ask`](Self::ask) has been answered.
     pub(crate) fn progress(&self) -> Progress {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let stats = connection.stats();
                 // Without packets that only acknowledge.
                 Progress { sent: stats.sent_bytes, received: stats.udp_rx.bytes }
@@ -127,7 +131,7 @@ impl Carrier {
 
     pub(crate) async fn open_bi(&self) -> Result<(SendCarrier, RecvCarrier), ConnectionError> {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let (send, recv) = connection.open_bi().await?;
                 Ok((SendCarrier::Quic(send), RecvCarrier::Quic(recv)))
             }
@@ -140,14 +144,14 @@ impl Carrier {
 
     pub(crate) async fn open_uni(&self) -> Result<SendCarrier, ConnectionError> {
         match self {
-            Self::Quic(connection) => Ok(SendCarrier::Quic(connection.open_uni().await?)),
+            Self::Quic { connection, .. } => Ok(SendCarrier::Quic(connection.open_uni().await?)),
             Self::Tcp { mux, .. } => Ok(SendCarrier::Tcp(mux.open_uni().await?)),
         }
     }
 
     pub(crate) async fn accept_bi(&self) -> Result<(SendCarrier, RecvCarrier), ConnectionError> {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let (send, recv) = connection.accept_bi().await?;
                 Ok((SendCarrier::Quic(send), RecvCarrier::Quic(recv)))
             }
@@ -160,35 +164,42 @@ impl Carrier {
 
     pub(crate) async fn accept_uni(&self) -> Result<RecvCarrier, ConnectionError> {
         match self {
-            Self::Quic(connection) => Ok(RecvCarrier::Quic(connection.accept_uni().await?)),
+            Self::Quic { connection, .. } => Ok(RecvCarrier::Quic(connection.accept_uni().await?)),
             Self::Tcp { mux, .. } => Ok(RecvCarrier::Tcp(mux.accept_uni().await?)),
         }
     }
 
     pub(crate) fn send_datagram(&self, data: Bytes) -> Result<(), SendDatagramError> {
         match self {
-            Self::Quic(connection) => Ok(connection.send_datagram(data)?),
+            Self::Quic { connection, .. } => Ok(connection.send_datagram(data)?),
             Self::Tcp { mux, .. } => Ok(mux.send_datagram(data)?),
         }
     }
 
     pub(crate) async fn read_datagram(&self) -> Result<Bytes, ConnectionError> {
         match self {
-            Self::Quic(connection) => Ok(connection.read_datagram().await?),
+            Self::Quic { connection, .. } => Ok(connection.read_datagram().await?),
             Self::Tcp { mux, .. } => Ok(mux.read_datagram().await?),
+        }
+    }
+
+    pub(crate) fn datagram_send_space(&self) -> usize {
+        match self {
+            Self::Quic { connection, .. } => connection.datagram_send_buffer_space(),
+            Self::Tcp { mux, .. } => mux.datagram_send_space(),
         }
     }
 
     pub(crate) fn max_datagram_size(&self) -> Option<usize> {
         match self {
-            Self::Quic(connection) => connection.max_datagram_size(),
+            Self::Quic { connection, .. } => connection.max_datagram_size(),
             Self::Tcp { mux, .. } => mux.max_datagram_size(),
         }
     }
 
     pub(crate) fn close(&self, code: u64, reason: &[u8]) {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 connection.close(noq::VarInt::from_u64(code).unwrap_or(noq::VarInt::MAX), reason);
             }
             Self::Tcp { mux, .. } => {
@@ -200,14 +211,14 @@ impl Carrier {
 
     pub(crate) async fn closed(&self) -> ConnectionError {
         match self {
-            Self::Quic(connection) => connection.closed().await.into(),
+            Self::Quic { connection, .. } => connection.closed().await.into(),
             Self::Tcp { mux, .. } => mux.closed().await.into(),
         }
     }
 
     pub(crate) fn close_reason(&self) -> Option<ConnectionError> {
         match self {
-            Self::Quic(connection) => connection.close_reason().map(Into::into),
+            Self::Quic { connection, .. } => connection.close_reason().map(Into::into),
             Self::Tcp { mux, .. } => mux.close_reason().map(Into::into),
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
 use crate::connection::Connection;
-use crate::endpoint::Live;
+use crate::endpoint::{EndpointLimits, Live};
 use crate::error::{ConnectionError, HandshakeError, HandshakeFailure};
 use crate::hello;
 use crate::limits;
@@ -28,8 +28,9 @@ pub(crate) struct Arrivals {
 }
 
 /// How many handshakes are under way, and whose.
-#[derive(Default)]
 struct HalfOpen {
+    max: usize,
+    max_per_ip: usize,
     quic: usize,
     tcp: usize,
     sources: HashMap<(Transport, IpAddr), usize>,
@@ -47,18 +48,13 @@ pub(crate) struct Slot {
 impl Arrivals {
     pub(crate) fn new(
         handshake_timeout: Duration,
+        bounds: &EndpointLimits,
         accepted: mpsc::Sender<Connection>,
         failures: broadcast::Sender<HandshakeFailure>,
         live: Arc<Live>,
     ) -> Self {
-        Self {
-            handshake_timeout,
-            accepted,
-            failures,
-            live,
-            half_open: Mutex::default(),
-            relayed: Mutex::default(),
-        }
+        let half_open = Mutex::new(HalfOpen::new(bounds.half_open, bounds.half_open_per_ip));
+        Self { handshake_timeout, accepted, failures, live, half_open, relayed: Mutex::default() }
     }
 
     pub(crate) fn handshake_timeout(&self) -> Duration {
@@ -135,6 +131,10 @@ impl Arrivals {
 }
 
 impl HalfOpen {
+    fn new(max: usize, max_per_ip: usize) -> Self {
+        Self { max, max_per_ip, quic: 0, tcp: 0, sources: HashMap::new() }
+    }
+
     fn of(&self, transport: Transport) -> usize {
         match transport {
             Transport::Quic => self.quic,
@@ -151,7 +151,7 @@ impl HalfOpen {
 
     fn begin(&mut self, transport: Transport, source: IpAddr) -> bool {
         let from_source = self.sources.get(&(transport, source)).copied().unwrap_or_default();
-        if self.of(transport) >= limits::MAX_HALF_OPEN || from_source >= limits::MAX_HALF_OPEN_PER_IP {
+        if self.of(transport) >= self.max || from_source >= self.max_per_ip {
             return false;
         }
         *self.of_mut(transport) += 1;
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn one_source_cannot_take_every_place() {
-        let mut half_open = HalfOpen::default();
+        let mut half_open = HalfOpen::new(limits::MAX_HALF_OPEN, limits::MAX_HALF_OPEN_PER_IP);
         let greedy = source("192.0.2.1:1".parse().unwrap());
         let begun = (0..1000).filter(|_| half_open.begin(Transport::Tcp, greedy)).count();
         assert_eq!(begun, limits::MAX_HALF_OPEN_PER_IP);
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn many_sources_together_are_bounded_too_and_leave_nothing_behind() {
-        let mut half_open = HalfOpen::default();
+        let mut half_open = HalfOpen::new(limits::MAX_HALF_OPEN, limits::MAX_HALF_OPEN_PER_IP);
         let sources: Vec<IpAddr> = (0..2000_u32).map(|n| IpAddr::V4(n.into())).collect();
         let begun: Vec<_> = sources.iter().filter(|ip| half_open.begin(Transport::Quic, **ip)).collect();
         assert_eq!(begun.len(), limits::MAX_HALF_OPEN);

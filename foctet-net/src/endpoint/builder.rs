@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::addresses::{self, Announced, Listening};
 use super::bind::{Bound, bind};
-use super::{Arrivals, Endpoint, Inner, Live};
+use super::{Arrivals, Endpoint, EndpointLimits, Inner, Live};
 use crate::alpn::{self, MAX_ALPN_LENGTH};
 use crate::error::{BindError, IoFailure};
 use crate::identity::{Authorize, Identity};
@@ -31,6 +31,8 @@ pub struct Builder {
     max_idle_timeout: Duration,
     relays: Vec<RelayAddr>,
     relay_only: bool,
+    limits: EndpointLimits,
+    report_addresses: bool,
 }
 
 impl Default for Builder {
@@ -45,6 +47,8 @@ impl Default for Builder {
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
             relays: Vec::new(),
             relay_only: false,
+            limits: EndpointLimits::default(),
+            report_addresses: false,
         }
     }
 }
@@ -118,6 +122,21 @@ impl Builder {
         self
     }
 
+    /// What peers can make the endpoint hold.
+    #[must_use]
+    pub fn limits(mut self, limits: EndpointLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether to tell those who dial over QUIC, and ask, from which address they are seen
+    /// (draft-ietf-quic-address-discovery). By default no: relays do.
+    #[must_use]
+    pub fn report_addresses(mut self, report: bool) -> Self {
+        self.report_addresses = report;
+        self
+    }
+
     /// Binds the sockets and begins to accept.
     ///
     /// # Errors
@@ -143,12 +162,19 @@ impl Builder {
         let (accepted_tx, accepted) = mpsc::channel(limits::MAX_ACCEPTED);
         let (failures, _) = broadcast::channel(limits::MAX_FAILURES);
         let live = Arc::new(Live::default());
-        let arrivals =
-            Arc::new(Arrivals::new(self.handshake_timeout, accepted_tx, failures.clone(), Arc::clone(&live)));
+        let arrivals = Arrivals::new(
+            self.handshake_timeout,
+            &self.limits,
+            accepted_tx,
+            failures.clone(),
+            Arc::clone(&live),
+        );
+        let arrivals = Arc::new(arrivals);
         let mut tasks = JoinSet::new();
 
-        let quic = open_quic(&mut bound, self.max_idle_timeout)?;
-        let mux = tcp::mux_config(self.max_idle_timeout);
+        let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses);
+        let quic = open_quic(&mut bound, config)?;
+        let mux = tcp::mux_config(self.max_idle_timeout, &self.limits);
         let relays = Relays::new(LegDialler {
             identity: identity.clone(),
             handshake_timeout: self.handshake_timeout,
@@ -182,7 +208,9 @@ impl Builder {
                 let tls = identity.server_config(self.alpns, self.authorize)?;
                 let server = quic.config.server(tls).map_err(|_| unfit())?;
                 quic.endpoint.set_server_config(Some(server));
-                tasks.spawn(quic::accept(quic.endpoint.clone(), Arc::clone(&arrivals)));
+                let accept =
+                    quic::accept(quic.endpoint.clone(), Arc::clone(&quic.sockets), Arc::clone(&arrivals));
+                tasks.spawn(accept);
             }
         }
 
@@ -223,12 +251,12 @@ fn fresh_key() -> Result<SecretKey, BindError> {
     Ok(SecretKey::generate(random))
 }
 
-fn open_quic(bound: &mut [Bound], max_idle_timeout: Duration) -> Result<Option<QuicDialler>, BindError> {
+fn open_quic(bound: &mut [Bound], config: QuicConfig) -> Result<Option<QuicDialler>, BindError> {
     let udp: Vec<_> = bound.iter_mut().filter_map(|bound| bound.udp.take()).collect();
     let Some(first) = bound.first().filter(|_| !udp.is_empty()) else { return Ok(None) };
     let failed = |error: io::Error| BindError::Udp { addr: first.addr, source: IoFailure::from(error) };
     let sockets = Sockets::new(udp).map_err(failed)?;
-    let config = Arc::new(QuicConfig::new(max_idle_timeout));
+    let config = Arc::new(config);
     let endpoint = noq::Endpoint::new_with_abstract_socket(
         config.endpoint(),
         None,

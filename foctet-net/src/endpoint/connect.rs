@@ -1,6 +1,8 @@
 mod dialling;
 mod preferring;
 mod race;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +93,7 @@ pub(super) async fn connect(
     if addrs.is_empty() && through.is_empty() {
         return Err(ConnectError::NoAddresses);
     }
-    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()).through(&through));
+    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()).through(through));
     let (dialable, not): (Vec<_>, Vec<_>) = addrs.into_iter().partition(TransportAddr::is_dialable);
     for addr in not {
         let failure = IoFailure::new(std::io::ErrorKind::InvalidInput, "no address to send to");
@@ -100,7 +102,7 @@ pub(super) async fn connect(
 
     let mut closing = inner.closing.subscribe();
     let connect = async {
-        let contender = race::race(inner, &dialling, &dialable, through, options.prefer).await;
+        let contender = race::race(inner, &dialling, &dialable, Vec::new(), options.prefer).await;
         let connection = contender.ok_or_else(|| dialling.verdict(false))?.choose();
         inner.live.add(&connection);
         hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::paths::canonical;
+use super::socket::Sockets;
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Arrivals, Slot};
 use crate::error::HandshakeError;
@@ -17,7 +18,7 @@ use crate::limits;
 use crate::path::Transport;
 
 /// Takes connections until the endpoint is closed or this is dropped.
-pub(crate) async fn accept(endpoint: noq::Endpoint, arrivals: Arc<Arrivals>) {
+pub(crate) async fn accept(endpoint: noq::Endpoint, sockets: Arc<Sockets>, arrivals: Arc<Arrivals>) {
     let mut handshakes = JoinSet::new();
     let unheard = Arc::new(Unheard::default());
     loop {
@@ -37,8 +38,9 @@ pub(crate) async fn accept(endpoint: noq::Endpoint, arrivals: Arc<Arrivals>) {
                     continue;
                 };
                 let (arrivals, unheard) = (Arc::clone(&arrivals), Arc::clone(&unheard));
+                let sockets = Arc::clone(&sockets);
                 handshakes.spawn(async move {
-                    let failed = take(incoming, remote, slot, &arrivals).await;
+                    let failed = take(incoming, sockets, remote, slot, &arrivals).await;
                     if matches!(failed, Err(HandshakeError::Tls(_))) && !validated {
                         unheard.note(remote);
                     }
@@ -51,11 +53,12 @@ pub(crate) async fn accept(endpoint: noq::Endpoint, arrivals: Arc<Arrivals>) {
 
 async fn take(
     incoming: noq::Incoming,
+    sockets: Arc<Sockets>,
     remote: SocketAddr,
     slot: Slot,
     arrivals: &Arrivals,
 ) -> Result<(), HandshakeError> {
-    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming));
+    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming, sockets));
     match handshaken.await.unwrap_or(Err(HandshakeError::TimedOut)) {
         Ok(connection) => arrivals.admit(connection, slot).await,
         Err(error) => {
@@ -98,10 +101,10 @@ impl Unheard {
     }
 }
 
-async fn handshake(incoming: noq::Incoming) -> Result<Connection, HandshakeError> {
+async fn handshake(incoming: noq::Incoming, sockets: Arc<Sockets>) -> Result<Connection, HandshakeError> {
     let connection = async { incoming.accept()?.await }.await.map_err(|error| failed(&error))?;
     let (alpn, id) = peer(&connection).map_err(HandshakeError::Tls)?;
-    Ok(Connection::new(Carrier::Quic(connection), id, &alpn))
+    Ok(Connection::new(Carrier::Quic { connection, sockets }, id, &alpn))
 }
 
 /// The application protocol and the identity that the handshake agreed on.

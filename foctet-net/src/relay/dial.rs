@@ -86,7 +86,9 @@ impl LegDialler {
     ) -> Option<Contender> {
         let over_quic = async {
             match &self.quic {
-                Some(quic) if !udp.is_empty() => quic::dial(Arc::clone(dialling), quic.clone(), udp).await,
+                Some(quic) if !udp.is_empty() => {
+                    quic::dial(Arc::clone(dialling), quic.clone(), udp, Vec::new()).await
+                }
                 _ => None,
             }
         };

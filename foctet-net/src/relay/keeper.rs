@@ -196,7 +196,7 @@ async fn watch(connection: &Connection) -> LegError {
 
 fn ask(connection: &Connection) {
     match &connection.inner.carrier {
-        Carrier::Quic(quic) => {
+        Carrier::Quic { connection: quic, .. } => {
             if let Some(path) = quic.path(noq::PathId::ZERO) {
                 path.ping().ok();
             }
@@ -243,7 +243,7 @@ async fn observe(shared: &Arc<Shared>, relay: NodeId, leg: &Connection) -> Infal
 
 /// Passes on what the relay observes, until the connection is over.
 async fn listen(shared: &Shared, relay: NodeId, connection: &Connection) {
-    let Carrier::Quic(quic) = &connection.inner.carrier else { return };
+    let Carrier::Quic { connection: quic, .. } = &connection.inner.carrier else { return };
     let mut observed = quic.observed_external_addr();
     while let Some(addr) = poll_fn(|cx| Pin::new(&mut observed).poll_next(cx)).await {
         shared.observed(relay, Some(std::net::SocketAddr::new(addr.ip().to_canonical(), addr.port())));

@@ -14,6 +14,7 @@ pub(crate) struct Dialling {
     pub(crate) expected: NodeId,
     pub(crate) alpn: Box<[u8]>,
     pub(crate) handshake_timeout: Duration,
+    relays: Vec<RelayAddr>,
     places: Vec<Place>,
     failures: Mutex<HashMap<Place, AttemptError>>,
 }
@@ -32,13 +33,27 @@ impl Dialling {
         addrs: Vec<TransportAddr>,
     ) -> Self {
         let places = addrs.into_iter().map(Place::Addr).collect();
-        Self { identity, expected, alpn: alpn.into(), handshake_timeout, places, failures: Mutex::default() }
+        Self {
+            identity,
+            expected,
+            alpn: alpn.into(),
+            handshake_timeout,
+            relays: Vec::new(),
+            places,
+            failures: Mutex::default(),
+        }
     }
 
     /// The same, with relays to try besides.
-    pub(super) fn through(mut self, relays: &[RelayAddr]) -> Self {
+    pub(super) fn through(mut self, relays: Vec<RelayAddr>) -> Self {
         self.places.extend(relays.iter().map(|relay| Place::Relay(relay.clone().with_token(None))));
+        self.relays = relays;
         self
+    }
+
+    /// The relays that streams to the peer may be asked of.
+    pub(super) fn relays(&self) -> &[RelayAddr] {
+        &self.relays
     }
 
     /// Notes how an attempt ended.

@@ -2,7 +2,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foctet_core::{RelayAddr, TransportAddr};
+use foctet_core::TransportAddr;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -61,7 +61,7 @@ pub(super) async fn race(
     inner: &Inner,
     dialling: &Arc<Dialling>,
     addrs: &[TransportAddr],
-    through: Vec<RelayAddr>,
+    late: Vec<quic::Late>,
     prefer: Prefer,
 ) -> Option<Contender> {
     let mut udp = Vec::new();
@@ -73,7 +73,7 @@ pub(super) async fn race(
             _ => {}
         }
     }
-    let quic = inner.quic.clone().filter(|_| !udp.is_empty());
+    let quic = inner.quic.clone().filter(|_| !udp.is_empty() || !late.is_empty());
     // Where TCP is preferred it need not be spared.
     let ahead = if quic.is_some() && prefer == Prefer::Latency { QUIC_AHEAD } else { Duration::ZERO };
     // QUIC goes through the relays by itself, and can leave them later.
@@ -91,7 +91,7 @@ pub(super) async fn race(
 
     let over_quic = async {
         match quic {
-            Some(quic) => quic::dial(Arc::clone(dialling), quic, udp).await,
+            Some(quic) => quic::dial(Arc::clone(dialling), quic, udp, late).await,
             None => None,
         }
     };
@@ -103,11 +103,13 @@ pub(super) async fn race(
         tcp::dial(Arc::clone(dialling), inner.mux.clone(), tcp).await
     };
     let spliced = async {
+        let through = dialling.relays();
         if through.is_empty() {
             return None;
         }
         after(before_splices).await;
-        tcp::dial_spliced(Arc::clone(dialling), inner.mux.clone(), inner.relays.clone(), through).await
+        tcp::dial_spliced(Arc::clone(dialling), inner.mux.clone(), inner.relays.clone(), through.to_vec())
+            .await
     };
     let (directly, spliced) = (pin!(directly), pin!(spliced));
     let over_tcp = preferring(directly, spliced);

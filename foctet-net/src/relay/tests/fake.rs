@@ -67,13 +67,10 @@ impl Fake {
             .alpns([ALPN])
             .transports(transports)
             .secret_key(secret_key.clone())
+            .report_addresses(true)
             .build()
             .await
             .unwrap();
-        if let Some(quic) = &endpoint.inner.quic {
-            let tls = endpoint.inner.identity.server_config(vec![ALPN.to_vec()], Arc::new(|_| true)).unwrap();
-            quic.endpoint.set_server_config(Some(quic.config.reporting().server(tls).unwrap()));
-        }
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(endpoint.clone(), Arc::clone(&state)));
         Self { endpoint, state, transports, secret_key, tasks }
