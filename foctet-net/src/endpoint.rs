@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 pub(crate) use arrivals::{Arrivals, Slot};
 pub use builder::Builder;
 pub use connect::ConnectOptions;
-pub(crate) use connect::{Contender, Dialling};
+pub(crate) use connect::{Contender, Dialling, preferring};
 pub use endpoint_limits::EndpointLimits;
 pub(crate) use live::Live;
 

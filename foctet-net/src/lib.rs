@@ -49,7 +49,8 @@ pub use endpoint::{Builder, ConnectOptions, Endpoint, EndpointLimits};
 mod error;
 pub use error::{
     Attempt, AttemptError, BindError, ClosedStream, ConnectError, ConnectionError, HandshakeError,
-    HandshakeFailure, IoFailure, ReadError, ReadExactError, ReadToEndError, SendDatagramError, WriteError,
+    HandshakeFailure, IoFailure, Place, ReadError, ReadExactError, ReadToEndError, SendDatagramError,
+    WriteError,
 };
 
 mod hello;

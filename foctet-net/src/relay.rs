@@ -8,12 +8,14 @@
 mod backoff;
 mod dial;
 mod error;
+mod homes;
 mod joined;
 mod keeper;
 mod leg;
 mod packets;
 mod relays;
 mod resolve;
+mod selection;
 mod splice;
 mod status;
 mod table;

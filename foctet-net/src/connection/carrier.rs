@@ -5,6 +5,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use foctet_core::NodeId;
 use tokio::time::sleep;
 
 use crate::error::{ConnectionError, SendDatagramError};
@@ -17,8 +18,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
-    Quic { connection: noq::Connection, sockets: Arc<Sockets> },
-    Tcp { mux: foctet_mux::Connection, remote: SocketAddr },
+    Quic {
+        connection: noq::Connection,
+        sockets: Arc<Sockets>,
+    },
+    /// Over a socket, or over a stream that a relay has spliced.
+    Tcp {
+        mux: foctet_mux::Connection,
+        remote: SocketAddr,
+        relay: Option<NodeId>,
+    },
 }
 
 impl Carrier {
@@ -46,11 +55,11 @@ impl Carrier {
     pub(crate) fn paths(&self) -> Vec<PathInfo> {
         match self {
             Self::Quic { connection, sockets } => quic::paths(connection, sockets),
-            Self::Tcp { .. } => vec![PathInfo {
-                kind: PathKind::Direct,
+            Self::Tcp { remote, relay, .. } => vec![PathInfo {
+                kind: if relay.is_some() { PathKind::Relay } else { PathKind::Direct },
                 transport: Transport::Tcp,
-                remote: self.remote_address(),
-                relay: None,
+                remote: *remote,
+                relay: *relay,
                 rtt: self.rtt(),
                 in_use: true,
             }],

@@ -77,7 +77,7 @@ impl Announced {
         } else {
             addr
         };
-        let up = relays.relays.iter().filter(|status| status.home && status.is_up());
+        let up = relays.relays.iter().filter(|status| status.home && status.is_up() && !status.is_draining());
         addr = addr.with_relays(up.take(MAX_HOMES).map(|status| status.addr.clone()));
         if addr.relays().is_empty() {
             // Until one is up, those that it will most likely be.

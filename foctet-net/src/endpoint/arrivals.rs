@@ -1,8 +1,12 @@
+mod relayed;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foctet_core::NodeId;
+use relayed::Relayed;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
@@ -20,6 +24,7 @@ pub(crate) struct Arrivals {
     failures: broadcast::Sender<HandshakeFailure>,
     live: Arc<Live>,
     half_open: Mutex<HalfOpen>,
+    relayed: Mutex<Relayed>,
 }
 
 /// How many handshakes are under way, and whose.
@@ -36,6 +41,8 @@ pub(crate) struct Slot {
     arrivals: Arc<Arrivals>,
     transport: Transport,
     remote: SocketAddr,
+    /// The relay and the peer, as it names it.
+    relayed: Option<(NodeId, NodeId)>,
 }
 
 impl Arrivals {
@@ -47,7 +54,7 @@ impl Arrivals {
         live: Arc<Live>,
     ) -> Self {
         let half_open = Mutex::new(HalfOpen::new(bounds.half_open, bounds.half_open_per_ip));
-        Self { handshake_timeout, accepted, failures, live, half_open }
+        Self { handshake_timeout, accepted, failures, live, half_open, relayed: Mutex::default() }
     }
 
     pub(crate) fn handshake_timeout(&self) -> Duration {
@@ -70,7 +77,22 @@ impl Arrivals {
             self.failed(transport, remote, HandshakeError::Overloaded);
             return None;
         }
-        Some(Slot { arrivals: Arc::clone(self), transport, remote })
+        Some(Slot { arrivals: Arc::clone(self), transport, remote, relayed: None })
+    }
+
+    /// As [`begin`](Self::begin), over a stream that a relay has spliced; `remote` is the relay's address.
+    pub(crate) fn begin_relayed(
+        self: &Arc<Self>,
+        relay: NodeId,
+        peer: NodeId,
+        remote: SocketAddr,
+    ) -> Option<Slot> {
+        let transport = Transport::Tcp;
+        if !self.relayed.lock().unwrap_or_else(PoisonError::into_inner).begin(relay, peer) {
+            self.failed(transport, remote, HandshakeError::Overloaded);
+            return None;
+        }
+        Some(Slot { arrivals: Arc::clone(self), transport, remote, relayed: Some((relay, peer)) })
     }
 
     /// Hands a connection to the application once its dialler has said hello.
@@ -151,6 +173,10 @@ impl HalfOpen {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if let Some((relay, peer)) = self.relayed {
+            self.arrivals.relayed.lock().unwrap_or_else(PoisonError::into_inner).end(relay, peer);
+            return;
+        }
         let mut half_open = self.arrivals.half_open.lock().unwrap_or_else(PoisonError::into_inner);
         half_open.end(self.transport, source(self.remote));
     }

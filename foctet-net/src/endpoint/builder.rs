@@ -15,7 +15,7 @@ use crate::alpn::{self, MAX_ALPN_LENGTH};
 use crate::error::{BindError, IoFailure};
 use crate::identity::{Authorize, Identity};
 use crate::limits;
-use crate::path::Transports;
+use crate::path::{Transport, Transports};
 use crate::quic::{self, QuicConfig, QuicDialler, Receiver, Sockets};
 use crate::relay::{self, LegDialler, Relays};
 use crate::tcp::{self, TcpConfig};
@@ -29,10 +29,10 @@ pub struct Builder {
     authorize: Arc<Authorize>,
     handshake_timeout: Duration,
     max_idle_timeout: Duration,
-    limits: EndpointLimits,
-    report_addresses: bool,
     relays: Vec<RelayAddr>,
     relay_only: bool,
+    limits: EndpointLimits,
+    report_addresses: bool,
 }
 
 impl Default for Builder {
@@ -45,10 +45,10 @@ impl Default for Builder {
             authorize: Arc::new(|_| true),
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
-            limits: EndpointLimits::default(),
-            report_addresses: false,
             relays: Vec::new(),
             relay_only: false,
+            limits: EndpointLimits::default(),
+            report_addresses: false,
         }
     }
 }
@@ -106,21 +106,6 @@ impl Builder {
         self
     }
 
-    /// What peers can make the endpoint hold.
-    #[must_use]
-    pub fn limits(mut self, limits: EndpointLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Whether to tell those who dial over QUIC, and ask, from which address they are seen
-    /// (draft-ietf-quic-address-discovery). By default no: relays do.
-    #[must_use]
-    pub fn report_addresses(mut self, report: bool) -> Self {
-        self.report_addresses = report;
-        self
-    }
-
     /// This node's own relays, by which others reach it and which its address lists. It keeps connections to two of
     /// them. By default none.
     #[must_use]
@@ -134,6 +119,21 @@ impl Builder {
     #[must_use]
     pub fn relay_only(mut self, relay_only: bool) -> Self {
         self.relay_only = relay_only;
+        self
+    }
+
+    /// What peers can make the endpoint hold.
+    #[must_use]
+    pub fn limits(mut self, limits: EndpointLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether to tell those who dial over QUIC, and ask, from which address they are seen
+    /// (draft-ietf-quic-address-discovery). By default no: relays do.
+    #[must_use]
+    pub fn report_addresses(mut self, report: bool) -> Self {
+        self.report_addresses = report;
         self
     }
 
@@ -192,6 +192,8 @@ impl Builder {
                 }
             });
         }
+        // Where nobody takes them they are turned away.
+        let spliced = relays.incoming_splices();
         if self.alpns.is_empty() || self.relay_only {
             // Nobody can dial such an endpoint, so nobody shall wait in its kernel's queue.
             bound.iter_mut().for_each(|bound| bound.tcp = None);
@@ -199,13 +201,16 @@ impl Builder {
         if !self.alpns.is_empty() {
             let over_tcp = self.alpns.iter().map(|alpn| alpn::over_tcp(alpn)).collect();
             let tls = identity.server_config(over_tcp, Arc::clone(&self.authorize))?;
+            let config = TcpConfig { mux: mux.clone(), tls };
+            if let Some(spliced) = spliced.filter(|_| self.transports.contains(Transport::Tcp)) {
+                tasks.spawn(tcp::take_spliced(spliced, config.clone(), Arc::clone(&arrivals)));
+            }
             for bound in &mut bound {
                 if let Some(listener) = bound.tcp.take() {
                     let addr = bound.addr;
                     let listener =
                         TcpListener::from_std(listener).map_err(|error| tcp_failed(addr, error))?;
-                    let config = TcpConfig { mux: mux.clone(), tls: Arc::clone(&tls) };
-                    tasks.spawn(tcp::listen(listener, config, Arc::clone(&arrivals)));
+                    tasks.spawn(tcp::listen(listener, config.clone(), Arc::clone(&arrivals)));
                     bound.listens_tcp = true;
                 }
             }

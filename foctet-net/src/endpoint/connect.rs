@@ -1,4 +1,5 @@
 mod dialling;
+mod preferring;
 mod race;
 mod relayed;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use foctet_core::{NodeAddr, TransportAddr};
 use tokio::time::timeout;
 
 pub(crate) use dialling::Dialling;
+pub(crate) use preferring::preferring;
 pub(crate) use race::Contender;
 
 use relayed::RelayedWays;
@@ -94,10 +96,11 @@ pub(super) async fn connect(
         Some(quic) if wanted(Transport::Quic) => RelayedWays::join(inner, quic, &addr),
         _ => RelayedWays::default(),
     };
-    if addrs.is_empty() && relayed.late.is_empty() {
+    let through = if wanted(Transport::Tcp) { addr.relays().to_vec() } else { Vec::new() };
+    if addrs.is_empty() && relayed.late.is_empty() && through.is_empty() {
         return Err(ConnectError::NoAddresses);
     }
-    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()));
+    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()).through(through));
     let (dialable, not): (Vec<_>, Vec<_>) = addrs.into_iter().partition(TransportAddr::is_dialable);
     for addr in not {
         let failure = IoFailure::new(std::io::ErrorKind::InvalidInput, "no address to send to");

@@ -72,14 +72,6 @@ impl QuicConfig {
         Self { transport: Arc::new(transport) }
     }
 
-    /// The same for a relay.
-    #[cfg(test)]
-    pub(crate) fn reporting(&self) -> Self {
-        let mut transport = noq::TransportConfig::clone(&self.transport);
-        transport.send_observed_address_reports(true);
-        Self { transport: Arc::new(transport) }
-    }
-
     pub(crate) fn endpoint(&self) -> noq::EndpointConfig {
         let mut config = noq::EndpointConfig::default();
         // It fails only outside 1200 to 65527.

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foctet_core::{RelayAddr, TransportAddr, relay};
-use tokio::time::sleep;
 
 use super::error::LegError;
 use super::resolve::resolve;
 use crate::connection::Connection;
-use crate::endpoint::{Contender, Dialling};
+use crate::endpoint::{Contender, Dialling, preferring};
 use crate::identity::Identity;
 use crate::path::{Transport, Transports};
 use crate::quic::QuicDialler;
@@ -29,11 +28,6 @@ pub(super) enum PacketCarrier {
 
 /// The one in force.
 pub(super) const PACKET_CARRIER: PacketCarrier = PacketCarrier::Tcp;
-
-/// How long the preferred transport is waited for once the other is up, and how many of the other's round trips, if that is
-/// longer: TCP and TLS with its confirmation take three.
-const GRACE: Duration = Duration::from_millis(300);
-const GRACE_ROUND_TRIPS: u32 = 3;
 
 /// Bytes of packets that wait on a leg of ours: some 350 full ones. What is late is better lost: the connections inside
 /// notice and slow down.
@@ -107,29 +101,6 @@ impl LegDialler {
             PacketCarrier::Quic => preferring(over_quic, over_tcp).await,
             PacketCarrier::First => first(over_quic, over_tcp).await,
         }
-    }
-}
-
-/// The preferred one if it is up within the grace.
-async fn preferring(
-    mut preferred: impl Future<Output = Option<Contender>> + Unpin,
-    mut other: impl Future<Output = Option<Contender>> + Unpin,
-) -> Option<Contender> {
-    let up = tokio::select! {
-        biased;
-        contender = &mut preferred => match contender {
-            Some(contender) => return Some(contender),
-            None => return other.await,
-        },
-        contender = &mut other => match contender {
-            Some(contender) => contender,
-            None => return preferred.await,
-        },
-    };
-    tokio::select! {
-        biased;
-        contender = preferred => contender.or(Some(up)),
-        () = sleep(GRACE.max(up.rtt() * GRACE_ROUND_TRIPS)) => Some(up),
     }
 }
 

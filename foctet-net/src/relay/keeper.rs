@@ -130,12 +130,7 @@ async fn session(shared: &Arc<Shared>, relay: NodeId, leg: &Arc<Leg>, control: C
     });
     tasks.spawn({
         let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
-        async move {
-            match shared.addrs(relay).first() {
-                Some(addr) => splice::accept(&leg, addr.clone().with_token(None), shared.spliced()).await,
-                None => LegError::NoLeg,
-            }
-        }
+        async move { splice::accept(&leg, relay, shared.spliced()).await }
     });
     tasks.spawn({
         let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));

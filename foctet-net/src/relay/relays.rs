@@ -7,21 +7,25 @@ use bytes::Bytes;
 use foctet_core::relay::{Control, Limit, MAX_SIGNAL};
 use foctet_core::{NodeId, RelayAddr};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::dial::LegDialler;
 use super::error::LegError;
 use super::joined::Joined;
-use super::keeper;
 use super::leg::Leg;
 use super::splice::{self, MAX_WAITING, Spliced, SplicedStream};
+use super::status::RelayStatus;
 use super::status::RelaysState;
 use super::table::Table;
+use super::{homes, keeper};
 use crate::quic::{Legs, Via};
 
 /// Homes at once: where one fails the other is there already.
 pub(crate) const MAX_HOMES: usize = 2;
+
+/// Relays among which the homes are chosen, at most: each is measured every few minutes.
+const MAX_CONFIGURED: usize = 16;
 
 /// All legs of an endpoint. Cloning gives another handle to the same.
 #[derive(Clone)]
@@ -41,7 +45,7 @@ pub(super) struct Shared {
     /// Those legs that are up, for what is in a hurry.
     legs: RwLock<HashMap<NodeId, Arc<Leg>>>,
     state: watch::Sender<RelaysState>,
-    packets: OnceLock<Sink>,
+    packets: RwLock<Option<Sink>>,
     signals: OnceLock<Sink>,
     spliced: mpsc::Sender<Spliced>,
     spliced_rx: Mutex<Option<mpsc::Receiver<Spliced>>>,
@@ -60,7 +64,7 @@ impl Relays {
             table: Mutex::default(),
             legs: RwLock::default(),
             state: watch::Sender::default(),
-            packets: OnceLock::new(),
+            packets: RwLock::default(),
             signals: OnceLock::new(),
             spliced,
             spliced_rx: Mutex::new(Some(spliced_rx)),
@@ -70,18 +74,20 @@ impl Relays {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Keeps legs to this node's own relays.
-    pub(crate) fn set_homes(&self, homes: &[RelayAddr]) {
-        let homes = homes.iter().filter(|home| home.id() != self.shared.own_id).take(MAX_HOMES);
-        let homes: Vec<_> = homes.collect();
-        {
-            let mut table = self.shared.table();
-            table.set_homes(homes.iter().map(|home| home.id()).collect());
-            for home in homes {
-                self.shared.add(&mut table, home);
+    /// Keeps legs to the best of this node's own relays.
+    pub(crate) fn set_homes(&self, configured: &[RelayAddr]) {
+        let mut homes: Vec<RelayAddr> = Vec::new();
+        for relay in configured {
+            let known = homes.iter().any(|home| home.id() == relay.id());
+            if relay.id() != self.shared.own_id && !known && homes.len() < MAX_CONFIGURED {
+                homes.push(relay.clone());
             }
         }
-        self.shared.publish();
+        self.shared.set_homes(homes.get(..MAX_HOMES).unwrap_or(&homes));
+        if homes.len() > MAX_HOMES {
+            let chooser = self.shared.spawn(homes::choose(Arc::clone(&self.shared), homes));
+            self.shared.table().chosen_by(chooser);
+        }
     }
 
     /// Sends one packet to a peer through a relay. Never waits: where there is no leg, or no room, it is dropped.
@@ -117,9 +123,9 @@ impl Relays {
         Some(Joined::new(Arc::clone(&self.shared), relay.id()))
     }
 
-    /// Where packets that arrive go. Set once; must not block.
+    /// Where packets that arrive go. It must not block.
     pub(crate) fn on_packet(&self, sink: impl Fn(NodeId, NodeId, Bytes) + Send + Sync + 'static) {
-        self.shared.packets.set(Box::new(sink)).ok();
+        *self.shared.packets.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(sink));
     }
 
     /// Where signals that arrive go. Set once; must not block.
@@ -140,6 +146,11 @@ impl Relays {
     /// Whether the leg to a relay is up.
     pub(crate) fn is_up(&self, relay: NodeId) -> bool {
         self.shared.table().is_up(relay)
+    }
+
+    /// The address of a relay whose leg is up.
+    pub(crate) fn place(&self, relay: NodeId) -> Option<SocketAddr> {
+        self.shared.leg(relay).map(|leg| leg.connection.remote_address())
     }
 
     /// The network has changed: legs that are down are dialled at once.
@@ -219,10 +230,27 @@ impl Shared {
             return;
         }
         let Some(signals) = table.get(relay.id()).map(|entry| Arc::clone(&entry.signals)) else { return };
-        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
-        while keepers.try_join_next().is_some() {}
-        let keeper = keepers.spawn(keeper::keep(Arc::clone(self), relay.id(), signals));
+        let keeper = self.spawn(keeper::keep(Arc::clone(self), relay.id(), signals));
         table.kept_by(relay.id(), keeper);
+    }
+
+    /// Makes these the homes; whatever was one ends if nobody else uses it.
+    pub(super) fn set_homes(self: &Arc<Self>, homes: &[RelayAddr]) {
+        self.change(|table| {
+            if table.is_forsaken() {
+                return;
+            }
+            table.set_homes(homes.iter().map(RelayAddr::id).collect());
+            for home in homes {
+                self.add(table, home);
+            }
+        });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let mut tasks = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task)
     }
 
     /// Tells those who watch what is new.
@@ -249,6 +277,11 @@ impl Shared {
 
     pub(super) fn watch_state(&self) -> watch::Receiver<RelaysState> {
         self.state.subscribe()
+    }
+
+    /// How one relay stands, with its round-trip time as of now.
+    pub(super) fn status(&self, relay: NodeId) -> Option<RelayStatus> {
+        self.table().status(relay)
     }
 
     pub(super) fn addrs(&self, relay: NodeId) -> Vec<RelayAddr> {
@@ -307,7 +340,7 @@ impl Shared {
     }
 
     pub(super) fn arrived(&self, relay: NodeId, peer: NodeId, packet: Bytes) {
-        if let Some(sink) = self.packets.get() {
+        if let Some(sink) = &*self.packets.read().unwrap_or_else(PoisonError::into_inner) {
             sink(relay, peer, packet);
         }
     }

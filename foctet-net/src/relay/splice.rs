@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use foctet_core::relay::{Control, ControlReader};
-use foctet_core::{NodeId, RelayAddr};
+use foctet_core::NodeId;
+use foctet_core::relay::{CloseCode, Control, ControlReader};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::error::LegError;
 use super::leg::Leg;
+use crate::error::{ReadError, WriteError};
 use crate::stream::{RecvStream, SendStream};
 
 /// Spliced streams that wait for their handshake to begin. It begins at once, so that more means overload.
@@ -38,7 +39,7 @@ pub(crate) struct Spliced {
     pub(crate) stream: SplicedStream,
     /// Who that is, if the relay tells the truth.
     pub(crate) peer: NodeId,
-    pub(crate) relay: RelayAddr,
+    pub(crate) relay: NodeId,
     /// The relay's own address.
     pub(crate) remote: std::net::SocketAddr,
 }
@@ -51,7 +52,7 @@ pub(super) async fn open(leg: &Leg, peer: NodeId) -> Result<SplicedStream, LegEr
 }
 
 /// Takes the streams that the relay opens, until the leg is over.
-pub(super) async fn accept(leg: &Leg, relay: RelayAddr, waiting: &mpsc::Sender<Spliced>) -> LegError {
+pub(super) async fn accept(leg: &Leg, relay: NodeId, waiting: &mpsc::Sender<Spliced>) -> LegError {
     loop {
         let (send, mut recv) = match leg.connection.accept_bi().await {
             Ok(stream) => stream,
@@ -64,7 +65,7 @@ pub(super) async fn accept(leg: &Leg, relay: RelayAddr, waiting: &mpsc::Sender<S
         };
         let remote = leg.connection.remote_address();
         let stream = SplicedStream { send, recv, _leg: leg.splice_mark() };
-        let spliced = Spliced { stream, peer, relay: relay.clone(), remote };
+        let spliced = Spliced { stream, peer, relay, remote };
         if let Err(full) = waiting.try_send(spliced) {
             let SplicedStream { mut send, mut recv, .. } = full.into_inner().stream;
             send.reset(NO_ROOM).ok();
@@ -91,19 +92,35 @@ async fn beginning(recv: &mut RecvStream) -> Result<NodeId, LegError> {
     }
 }
 
+/// What the relay meant by ending the stream, where that is known.
+fn in_words(error: io::Error) -> io::Error {
+    let kind = error.kind();
+    let code = match error.get_ref() {
+        Some(inner) => match (inner.downcast_ref::<ReadError>(), inner.downcast_ref::<WriteError>()) {
+            (Some(ReadError::Reset(code)), _) | (_, Some(WriteError::Stopped(code))) => Some(*code),
+            _ => None,
+        },
+        None => None,
+    };
+    match code.and_then(CloseCode::from_code) {
+        Some(code) => io::Error::new(kind, LegError::Closed(code)),
+        None => error,
+    }
+}
+
 impl AsyncRead for SplicedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.recv).poll_read(cx, buffer)
+        Pin::new(&mut self.recv).poll_read(cx, buffer).map_err(in_words)
     }
 }
 
 impl AsyncWrite for SplicedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.send).poll_write(cx, data)
+        Pin::new(&mut self.send).poll_write(cx, data).map_err(in_words)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -103,4 +103,9 @@ impl RelayStatus {
     pub fn is_up(&self) -> bool {
         matches!(self.state, RelayState::Up { .. })
     }
+
+    /// Whether it serves us and is about to stop.
+    pub fn is_draining(&self) -> bool {
+        matches!(self.state, RelayState::Up { draining: true, .. })
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Table {
     homes: Vec<NodeId>,
     /// The endpoint is gone: once no leg is left, none will be again.
     forsaken: bool,
+    /// What chooses the homes, where there is a choice.
+    chooser: Option<AbortHandle>,
 }
 
 /// One relay.
@@ -109,11 +111,22 @@ impl Table {
         }
     }
 
+    pub(super) fn chosen_by(&mut self, chooser: AbortHandle) {
+        self.chooser = Some(chooser);
+    }
+
     /// Nothing is a home any more. Whether there is no leg at all.
     pub(super) fn forsake(&mut self) -> bool {
         self.forsaken = true;
+        if let Some(chooser) = self.chooser.take() {
+            chooser.abort();
+        }
         self.set_homes(Vec::new());
         self.is_deserted()
+    }
+
+    pub(super) fn is_forsaken(&self) -> bool {
+        self.forsaken
     }
 
     /// Whether no leg is left, and none will be again.
@@ -210,7 +223,7 @@ impl Table {
         RelaysState { relays }
     }
 
-    fn status(&self, relay: NodeId) -> Option<RelayStatus> {
+    pub(super) fn status(&self, relay: NodeId) -> Option<RelayStatus> {
         let entry = self.entries.get(&relay)?;
         let addr = entry.addrs.first()?.clone().with_token(None);
         Some(RelayStatus { addr, home: self.homes.contains(&relay), state: entry.condition.state() })

@@ -1,18 +1,21 @@
 //! Legs against a relay of a few lines, on loopback: in virtual time where waiting matters.
 
 mod fake;
+mod proxy;
+mod spliced;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use foctet_core::relay::{CloseCode, Control, LegRole, Limit};
-use foctet_core::{NodeId, RelayToken};
+use foctet_core::{NodeId, RelayAddr, RelayHost, RelayToken, SecretKey};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{LegError, RelayState, RelaysState};
 use crate::{Builder, Endpoint, Transport, Transports};
 use fake::{Fake, loopback};
+use proxy::Proxy;
 
 /// Generous: nothing here waits for it unless something is wrong.
 const SOON: Duration = Duration::from_secs(30);
@@ -160,8 +163,8 @@ async fn further_legs_are_bounded_and_unused_ones_give_way() {
     // UDP would take its time to fail.
     let endpoint = client().transports(Transports::Only(Transport::Tcp)).build().await.unwrap();
     let nowhere = |n: u8| {
-        let id = foctet_core::SecretKey::from_bytes([n; 32]).node_id();
-        foctet_core::RelayAddr::new(id, foctet_core::RelayHost::Ip([127, 0, 0, 1].into()), 1)
+        let id = SecretKey::from_bytes([n; 32]).node_id();
+        RelayAddr::new(id, RelayHost::Ip([127, 0, 0, 1].into()), 1)
     };
     let relays = &endpoint.inner.relays;
     let mut joined: Vec<_> = (1..=4).map(|n| relays.join(&nowhere(n)).unwrap()).collect();
@@ -172,7 +175,7 @@ async fn further_legs_are_bounded_and_unused_ones_give_way() {
     joined.remove(0);
     assert!(relays.join(&nowhere(5)).is_some());
     assert_eq!(endpoint.relays().len(), 4);
-    let own = foctet_core::RelayAddr::new(endpoint.id(), nowhere(1).host().clone(), 1);
+    let own = RelayAddr::new(endpoint.id(), nowhere(1).host().clone(), 1);
     assert!(relays.join(&own).is_none());
 }
 
@@ -233,4 +236,64 @@ async fn where_udp_is_blocked_the_leg_is_over_tcp_and_udp_is_asked_for_seldom() 
     let state = wait_for(&endpoint, RelaysState::is_online).await;
     assert_eq!(transport(&state, relay.id()), Some(Transport::Tcp));
     assert!(state.observed_udp().is_empty());
+}
+
+#[tokio::test]
+async fn a_relay_that_falls_silent_is_given_up_within_twenty_seconds_and_found_again() {
+    for transport in [Transport::Tcp, Transport::Quic] {
+        let relay = Fake::start(Transports::Only(transport)).await;
+        let proxy = Proxy::start(transport, relay.socket_addr()).await;
+        let addr = RelayAddr::new(relay.id(), RelayHost::Ip(proxy.addr.ip()), proxy.addr.port());
+        let endpoint = client().transports(Transports::Only(transport)).relays([addr]).build().await.unwrap();
+        timeout(SOON, endpoint.online()).await.unwrap();
+        tokio::time::pause();
+        // A healthy leg without traffic lives.
+        sleep(Duration::from_secs(120)).await;
+        assert!(endpoint.relays()[0].is_up(), "{transport}");
+        proxy.swallow(true);
+        let begun = Instant::now();
+        let state = wait_for(&endpoint, |state| !state.is_online()).await;
+        let took = begun.elapsed();
+        assert!((Duration::from_secs(8)..Duration::from_secs(20)).contains(&took), "{transport}: {took:?}");
+        assert!(
+            matches!(
+                state.relays[0].state,
+                RelayState::Connecting { last_error: Some(LegError::Silent), .. }
+            ),
+            "{state:?}"
+        );
+        // However long it is away, it is asked for more often than every minute.
+        sleep(Duration::from_secs(600)).await;
+        proxy.swallow(false);
+        let begun = Instant::now();
+        timeout(Duration::from_secs(300), endpoint.online()).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(60), "{transport}: {:?}", begun.elapsed());
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn of_several_relays_two_are_homes_and_one_that_dies_is_replaced() {
+    let mut relays = Vec::new();
+    for _ in 0..3 {
+        relays.push(Fake::start(Transports::Only(Transport::Tcp)).await);
+    }
+    // UDP would take its time to fail.
+    let endpoint = client()
+        .transports(Transports::Only(Transport::Tcp))
+        .relays(relays.iter().map(Fake::addr))
+        .build()
+        .await
+        .unwrap();
+    let homes_up =
+        |state: &RelaysState| state.relays.iter().filter(|relay| relay.home && relay.is_up()).count();
+    wait_for(&endpoint, |state| homes_up(state) == 2).await;
+    let dying = relays.remove(0);
+    let id = dying.id();
+    dying.endpoint.close().await;
+    wait_for(&endpoint, |state| homes_up(state) == 2 && state.get(id).is_none_or(|relay| !relay.home)).await;
+    let mut addr = endpoint.watch_addr();
+    let moved =
+        addr.wait_for(|addr| addr.relays().len() == 2 && addr.relays().iter().all(|relay| relay.id() != id));
+    timeout(SOON, moved).await.unwrap().unwrap();
 }

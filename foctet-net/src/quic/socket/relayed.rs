@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use foctet_core::NodeId;
@@ -22,17 +22,21 @@ pub(crate) trait Legs: Send + Sync {
 pub(crate) struct Relayed {
     mapped: Mapped,
     inbox: Inbox,
-    legs: OnceLock<Box<dyn Legs>>,
+    legs: RwLock<Option<Arc<dyn Legs>>>,
 }
 
 impl Relayed {
     pub(super) fn new() -> Self {
-        Self { mapped: Mapped::new(), inbox: Inbox::default(), legs: OnceLock::new() }
+        Self { mapped: Mapped::new(), inbox: Inbox::default(), legs: RwLock::default() }
     }
 
-    /// Says, once, what leads to relays.
+    /// Says what leads to relays.
     pub(crate) fn connect(&self, legs: impl Legs + 'static) {
-        self.legs.set(Box::new(legs)).ok();
+        *self.legs.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(legs));
+    }
+
+    fn legs(&self) -> Option<Arc<dyn Legs>> {
+        self.legs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The address that stands for a peer. `None` if there are too many.
@@ -54,14 +58,14 @@ impl Relayed {
 
     /// Sends to the peer that an address stands for.
     pub(crate) fn send(&self, to: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
-        if let (Some(via), Some(legs)) = (self.mapped.peer(to), self.legs.get()) {
+        if let (Some(via), Some(legs)) = (self.mapped.peer(to), self.legs()) {
             legs.send(via, contents, segment_size.unwrap_or(contents.len()).max(1));
         }
     }
 
     /// Where a relay is, if there is a connection to it.
     pub(crate) fn place(&self, relay: NodeId) -> Option<SocketAddr> {
-        self.legs.get()?.place(relay)
+        self.legs()?.place(relay)
     }
 
     pub(super) fn inbox(&self) -> &Inbox {

@@ -21,7 +21,7 @@ pub(super) fn loopback() -> SocketAddr {
 /// A relay that forwards packets, signals and spliced streams, without any limit. Ends when dropped.
 pub(super) struct Fake {
     pub(super) endpoint: Endpoint,
-    state: Arc<State>,
+    pub(super) state: Arc<State>,
     transports: Transports,
     secret_key: SecretKey,
     tasks: JoinSet<()>,
@@ -30,6 +30,8 @@ pub(super) struct Fake {
 #[derive(Default)]
 pub(super) struct State {
     token: Option<String>,
+    /// Whom every spliced stream goes to, whoever was asked for: a relay that lies.
+    pub(super) misleads_to: Mutex<Option<NodeId>>,
     legs: Mutex<HashMap<NodeId, FakeLeg>>,
     /// How many legs of each role said hello.
     pub(super) hellos: Mutex<Vec<(NodeId, LegRole)>>,
@@ -65,13 +67,10 @@ impl Fake {
             .alpns([ALPN])
             .transports(transports)
             .secret_key(secret_key.clone())
+            .report_addresses(true)
             .build()
             .await
             .unwrap();
-        if let Some(quic) = &endpoint.inner.quic {
-            let tls = endpoint.inner.identity.server_config(vec![ALPN.to_vec()], Arc::new(|_| true)).unwrap();
-            quic.endpoint.set_server_config(Some(quic.config.reporting().server(tls).unwrap()));
-        }
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(endpoint.clone(), Arc::clone(&state)));
         Self { endpoint, state, transports, secret_key, tasks }
@@ -216,6 +215,7 @@ async fn splices(from: NodeId, connection: &Connection, state: &Arc<State>) -> O
                 None => reader.push(&recv.read_chunk(reader.missing().unwrap()).await.ok()??),
             }
         };
+        let peer = state.misleads_to.lock().unwrap().unwrap_or(peer);
         let to = state.legs.lock().unwrap().get(&peer).cloned();
         let Some(to) = to else {
             send.reset(CloseCode::Unreachable.code()).ok();
