@@ -40,11 +40,6 @@ mod bed;
 pub use bed::{Subnet, Testbed, existing, take_down};
 
 #[cfg(target_os = "linux")]
-mod blackhole;
-#[cfg(target_os = "linux")]
-pub use blackhole::{Blackhole, Traffic};
-
-#[cfg(target_os = "linux")]
 mod error;
 #[cfg(target_os = "linux")]
 pub use error::Error;
@@ -80,3 +75,8 @@ mod tool;
 
 #[cfg(target_os = "linux")]
 pub mod topology;
+
+#[cfg(target_os = "linux")]
+mod traffic;
+#[cfg(target_os = "linux")]
+pub use traffic::{Blackhole, Traffic, Watch};

@@ -6,6 +6,11 @@ use crate::{Error, Node, Uplink};
 /// How many packets the kernel merges to one, where nobody minds: its own default.
 const MAX_SEGMENTS: u32 = 65_535;
 
+/// What asks for the link layer's addresses is let through. Without them a sender is told that nobody is there, which is
+/// not what a loss further on looks like, and one lost request holds up a second's packets.
+const NEIGHBOURS: &str = "meta protocol arp accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept";
+
 impl Node {
     /// Takes the network away without a sign: nothing comes in and nothing gets out, over any uplink, but the
     /// interfaces stay as they are. [`restore`](Self::restore) gives it back.
@@ -66,7 +71,14 @@ impl Node {
 
 fn cut_device(space: &Namespace, device: &str) -> Result<(), Error> {
     space.nft(&format!(
-        "table netdev cut_{device} {{\n chain in {{\n  type filter hook ingress device \"{device}\" priority 0;\n  drop\n }}\n}}\n"
+        "table netdev cut_{device} {{
+  chain in {{
+    type filter hook ingress device \"{device}\" priority 0; policy accept;
+    {NEIGHBOURS}
+    drop
+  }}
+}}
+"
     ))
 }
 
@@ -89,6 +101,7 @@ fn lose_at(space: &Namespace, device: &str, share: f64) -> Result<(), Error> {
             "{table} {{
   chain in {{
     type filter hook ingress device \"{device}\" priority -10; policy accept;
+    {NEIGHBOURS}
     {chance} counter drop
   }}
 }}

@@ -1,6 +1,6 @@
 //! A link that is run by a process of its own, for networks that outlive the one who made them.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -20,15 +20,26 @@ pub(super) fn start(program: &Path, ends: &Ends, shapes: [Shape; 2]) -> Result<C
     }
     command.args(shapes.map(|shape| shape.to_string()));
     let cannot_run = |source| Error::Run { program: program.display().to_string(), source };
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(cannot_run)?;
+    // Pipes of its own: with ours, it would keep open for whoever started us what we were given.
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(cannot_run)?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
         BufReader::new(stdout).read_line(&mut line).map_err(cannot_run)?;
     }
     if line.trim_end() != READY {
         let _ = child.kill();
+        let mut message = String::new();
+        if let Some(mut stderr) = child.stderr.take() {
+            let _ = stderr.read_to_string(&mut message);
+        }
         let _ = child.wait();
-        return Err(Error::Link(format!("{} link said {line:?}", program.display())));
+        return Err(Error::Link(message.trim_end().to_owned()));
     }
+    drop(child.stderr.take());
     Ok(child)
 }

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::namespace::{self, Namespace, PREFIX};
 
-/// Takes down the network of this name, which [`Testbed::named`] made. Processes in it are killed.
+/// Takes down the network of this name, which [`Testbed::named`](crate::Testbed::named) made. Processes in it are killed.
 pub fn take_down(name: &str) -> Result<(), Error> {
     let spaces = named(name);
     if spaces.is_empty() {
@@ -12,7 +12,7 @@ pub fn take_down(name: &str) -> Result<(), Error> {
     spaces.iter().try_for_each(|space| Namespace::existing(space)?.delete())
 }
 
-/// All networks that there are, with the names of their namespaces: those that [`Testbed::named`] made, and those of
+/// All networks that there are, with the names of their namespaces: those that [`Testbed::named`](crate::Testbed::named) made, and those of
 /// running tests, whose names are numbers and a label.
 pub fn existing() -> Vec<(String, Vec<String>)> {
     let internets = namespace::all();

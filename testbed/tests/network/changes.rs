@@ -1,7 +1,7 @@
 //! What changes while a network is in use.
 
 use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -80,10 +80,14 @@ fn packets_vanish_in_a_blackhole_until_it_is_undone() {
         (Traffic::between(from, to), false),
         (Traffic::between(to, from).udp_only(), false),
         (Traffic::of(from), false),
+        (Traffic::to(to).udp_only(), false),
+        (Traffic::to(from), true),
         (Traffic::of(to).tcp_only(), true),
+        (Traffic::of(to).to_port(1), true),
     ] {
         let hole = bed.blackhole(traffic).unwrap();
         assert_eq!(reaches(&host, &public), expected, "{traffic:?}");
+        assert_eq!(hole.packets().unwrap(), u64::from(!expected));
         hole.undo().unwrap();
         assert!(reaches(&host, &public));
     }
@@ -92,6 +96,24 @@ fn packets_vanish_in_a_blackhole_until_it_is_undone() {
     assert!(!reaches(&host, &public));
     hole.undo().unwrap();
     assert!(reaches(&host, &public));
+}
+
+#[test]
+fn packets_to_an_endpoint_are_counted_even_where_nobody_is() {
+    let Some((bed, public, router, host)) = home(Nat::PortRestricted) else { return };
+    let nobody = Ipv4Addr::new(198, 18, 99, 99);
+    let here = public.ipv4().unwrap();
+    let to_nobody = bed.watch(Traffic::to(nobody).udp_only().to_port(7)).unwrap();
+    let (both, from_router) =
+        (bed.watch(Traffic::of(here)), bed.watch(Traffic::between(here, router.ipv4().unwrap())));
+    let (both, from_router) = (both.unwrap(), from_router.unwrap());
+    let inside = bind(&host).unwrap();
+    for port in [7, 7, 8, 7] {
+        inside.send_to(b"x", (nobody, port)).unwrap();
+    }
+    assert!(reaches(&host, &public));
+    assert_eq!(to_nobody.packets().unwrap(), 3);
+    assert_eq!((both.packets().unwrap(), from_router.packets().unwrap()), (1, 1));
 }
 
 #[test]
