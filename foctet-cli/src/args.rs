@@ -8,10 +8,12 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 mod duration;
 mod network;
 mod receive;
+mod relay;
 mod send;
 
 pub(crate) use network::{NetworkArgs, TransportChoice};
 pub(crate) use receive::{ConflictChoice, ReceiveArgs};
+pub(crate) use relay::RelayArgs;
 pub(crate) use send::SendArgs;
 
 /// Move files between two machines: by key, encrypted end to end, with no server in between
@@ -29,6 +31,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     #[command(visible_aliases = ["rx", "recv"], args_override_self = true)]
     Receive(ReceiveArgs),
+    #[command(args_override_self = true)]
+    Relay(RelayArgs),
     /// Print this node's NodeId
     Id(IdArgs),
     /// Print a completion script for a shell
@@ -142,7 +146,7 @@ mod tests {
     #[test]
     fn every_option_has_a_variable() {
         for command in
-            Cli::command().get_subcommands().filter(|c| ["send", "receive"].contains(&c.get_name()))
+            Cli::command().get_subcommands().filter(|c| ["send", "receive", "relay"].contains(&c.get_name()))
         {
             for option in command.get_opts().filter(|o| !["help", "version"].contains(&o.get_id().as_str())) {
                 let variable = option.get_env().and_then(OsStr::to_str).unwrap_or_default();

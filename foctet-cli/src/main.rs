@@ -16,6 +16,7 @@ mod man;
 mod offered;
 mod progress;
 mod receive;
+mod relay;
 mod report;
 mod send;
 mod session;

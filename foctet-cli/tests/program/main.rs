@@ -10,5 +10,6 @@ mod interruption;
 mod output;
 mod process;
 mod receivers;
+mod relay;
 mod transfers;
 mod unsafe_content;

@@ -29,6 +29,7 @@ fn help_lists_what_there_is_and_nothing_else() {
         (&["--help"][..], "help.txt"),
         (&["send", "--help"], "help-send.txt"),
         (&["receive", "--help"], "help-receive.txt"),
+        (&["relay", "--help"], "help-relay.txt"),
         (&["id", "--help"], "help-id.txt"),
         (&["completions", "--help"], "help-completions.txt"),
     ] {
