@@ -88,6 +88,12 @@ fn dispatch(command: Command) -> Exit {
                 crate::ping::run(args, report, interrupt)
             })
         }
+        Command::Relay(args) => {
+            let talk = args.talk();
+            with_network(Report::new(&talk, Role::Sender, false), talk.verbose, |report, interrupt| {
+                crate::relay::run(args, report, interrupt)
+            })
+        }
         Command::Id(args) => finish_printing(crate::id::line(args.identity.as_deref())),
         Command::Completions { shell } => finish_printing(Ok(completions::script(shell))),
         Command::Man => finish_printing(man::page().map_err(|error| internal(&error))),

@@ -10,11 +10,13 @@ mod network;
 mod ping;
 mod rate;
 mod receive;
+mod relay;
 mod send;
 
 pub(crate) use network::{NetworkArgs, TransportChoice};
 pub(crate) use ping::PingArgs;
 pub(crate) use receive::{ConflictChoice, ReceiveArgs};
+pub(crate) use relay::RelayArgs;
 pub(crate) use send::SendArgs;
 
 /// Move files between two machines: by key, encrypted end to end, with no server in between
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Receive(ReceiveArgs),
     #[command(args_override_self = true)]
     Ping(PingArgs),
+    #[command(args_override_self = true)]
+    Relay(RelayArgs),
     /// Print this node's NodeId
     Id(IdArgs),
     /// Print a completion script for a shell
@@ -146,8 +150,9 @@ mod tests {
 
     #[test]
     fn every_option_has_a_variable() {
-        for command in
-            Cli::command().get_subcommands().filter(|c| ["send", "receive", "ping"].contains(&c.get_name()))
+        for command in Cli::command()
+            .get_subcommands()
+            .filter(|c| ["send", "receive", "ping", "relay"].contains(&c.get_name()))
         {
             for option in command.get_opts().filter(|o| !["help", "version"].contains(&o.get_id().as_str())) {
                 let variable = option.get_env().and_then(OsStr::to_str).unwrap_or_default();

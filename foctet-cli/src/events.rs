@@ -84,6 +84,13 @@ pub(crate) enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         node_id: Option<String>,
     },
+    /// `relay`: clients can come.
+    Relay { address: String },
+    /// `relay`: SIGHUP had the configuration read again; `why` says what is wrong with it, if it is not in force.
+    Reloaded {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// The program ends without success.
     Error { code: &'static str, message: String, hint: String },
 }
@@ -211,6 +218,8 @@ mod tests {
                 },
                 r#"{"v":1,"event":"done","bytes":2,"files":1,"seconds":0.5,"blake3":"h","path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
             ),
+            (Event::Relay { address: text("a") }, r#"{"v":1,"event":"relay","address":"a"}"#),
+            (Event::Reloaded { why: None }, r#"{"v":1,"event":"reloaded"}"#),
             (
                 Event::Error { code: "usage", message: text("m"), hint: text("h") },
                 r#"{"v":1,"event":"error","code":"usage","message":"m","hint":"h"}"#,

@@ -17,8 +17,8 @@ pub(crate) fn start(report: &Arc<Report>, verbose: u8) {
         2 => "debug",
         _ => "trace",
     };
-    let filter =
-        ["foctet", "foctet_mux", "foctet_net", "foctet_transfer"].map(|name| format!("{name}={level}"));
+    let filter = ["foctet", "foctet_mux", "foctet_net", "foctet_relay", "foctet_transfer"]
+        .map(|name| format!("{name}={level}"));
     let started = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter.join(",")))
         .with_ansi(terminal.color())

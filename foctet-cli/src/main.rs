@@ -18,6 +18,7 @@ mod ping;
 mod progress;
 mod receive;
 mod reconnecting;
+mod relay;
 mod report;
 mod send;
 mod session;

@@ -44,6 +44,64 @@ impl Interrupt {
     }
 }
 
+/// What whoever runs a lasting service wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// SIGHUP: to read its configuration again.
+    Reload,
+    /// SIGTERM: to end once its clients had time to leave.
+    Drain,
+    /// Ctrl-C: to end.
+    Stop,
+}
+
+/// The signals to a lasting service, told apart. [`Interrupt`] sees to a second one all the same.
+#[cfg(unix)]
+pub(crate) struct OperatorSignals {
+    hangup: tokio::signal::unix::Signal,
+    ends: Signals,
+}
+
+#[cfg(unix)]
+impl OperatorSignals {
+    /// Starts listening.
+    ///
+    /// # Errors
+    /// When the operating system lets no handler be installed.
+    pub(crate) fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { hangup: signal(SignalKind::hangup())?, ends: Signals::new()? })
+    }
+
+    /// The next one.
+    ///
+    /// # Cancel safety
+    /// Safe: what came meanwhile is remembered.
+    pub(crate) async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.ends.terminate.recv() => Wish::Drain,
+            _ = self.ends.interrupt.recv() => Wish::Stop,
+        }
+    }
+}
+
+/// Ctrl-C is all that there is.
+#[cfg(not(unix))]
+pub(crate) struct OperatorSignals(Signals);
+
+#[cfg(not(unix))]
+impl OperatorSignals {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(Signals::new()?))
+    }
+
+    pub(crate) async fn next(&mut self) -> Wish {
+        self.0.next().await;
+        Wish::Stop
+    }
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

@@ -66,6 +66,11 @@ pub(crate) fn describe(event: &Event, role: Role) -> String {
                 Role::Receiver => "verified.",
             }
         ),
+        Event::Relay { address } => address.clone(),
+        Event::Reloaded { why: None } => "The configuration is in force.".to_owned(),
+        Event::Reloaded { why: Some(why) } => {
+            format!("The configuration cannot be used, and what was in force stays so: {}", escape(why))
+        }
         Event::Error { message, hint, .. } => error_lines(message, hint, false),
     }
 }

@@ -13,5 +13,6 @@ mod process;
 mod proxy;
 mod receivers;
 mod reconnecting;
+mod relay;
 mod transfers;
 mod unsafe_content;

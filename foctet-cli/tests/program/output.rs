@@ -30,6 +30,7 @@ fn help_lists_what_there_is_and_nothing_else() {
         (&["send", "--help"], "help-send.txt"),
         (&["receive", "--help"], "help-receive.txt"),
         (&["ping", "--help"], "help-ping.txt"),
+        (&["relay", "--help"], "help-relay.txt"),
         (&["id", "--help"], "help-id.txt"),
         (&["completions", "--help"], "help-completions.txt"),
     ] {
