@@ -112,6 +112,9 @@ impl Relays {
         }
         {
             let mut table = self.shared.table();
+            if table.is_forsaken() {
+                return None;
+            }
             if table.get(relay.id()).is_none() && !table.make_room() {
                 return None;
             }
@@ -183,24 +186,32 @@ impl Relays {
         }
     }
 
-    /// Ends all legs.
-    pub(crate) async fn close(&self) {
-        self.shared.dialler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut keepers =
-            std::mem::take(&mut *self.shared.keepers.lock().unwrap_or_else(PoisonError::into_inner));
-        let legs: Vec<_> = {
-            let mut legs = self.shared.legs.write().unwrap_or_else(PoisonError::into_inner);
-            legs.drain().map(|(_, leg)| leg).collect()
-        };
-        for leg in &legs {
-            leg.connection.close(0, b"endpoint closed");
+    /// Waits until what was sent through the legs has left this node's queues, as long as that takes.
+    pub(crate) async fn flushed(&self) {
+        for leg in self.shared.all_legs() {
+            leg.flushed().await;
         }
-        keepers.shutdown().await;
+    }
+
+    /// Ends all legs, and waits until the relays have been told.
+    pub(crate) async fn close(&self) {
+        let legs = self.shared.all_legs();
+        self.end();
         for leg in legs {
             leg.connection.drained().await;
         }
-        *self.shared.table() = Table::default();
-        self.shared.publish();
+    }
+
+    /// Ends all legs at once, for good.
+    pub(crate) fn end(&self) {
+        self.shared.dialler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for leg in self.shared.all_legs() {
+            leg.connection.close(0, b"endpoint closed");
+        }
+        // Dropped, they end.
+        drop(std::mem::take(&mut *self.shared.keepers.lock().unwrap_or_else(PoisonError::into_inner)));
+        self.shared.change(Table::forsake);
+        self.shared.change(Table::clear);
     }
 }
 
@@ -211,6 +222,10 @@ impl Shared {
 
     fn leg(&self, relay: NodeId) -> Option<Arc<Leg>> {
         self.legs.read().unwrap_or_else(PoisonError::into_inner).get(&relay).cloned()
+    }
+
+    fn all_legs(&self) -> Vec<Arc<Leg>> {
+        self.legs.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Adds a relay to the table, and a keeper if it is new.

@@ -125,6 +125,11 @@ impl Table {
         self.is_deserted()
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     pub(super) fn is_forsaken(&self) -> bool {
         self.forsaken
     }
