@@ -118,7 +118,7 @@ impl Relays {
             if table.get(relay.id()).is_none() && !table.make_room() {
                 return None;
             }
-            self.shared.add(&mut table, relay);
+            self.shared.add(&mut table, relay, false);
             table.join(relay.id());
         }
         self.shared.publish();
@@ -229,8 +229,8 @@ impl Shared {
     }
 
     /// Adds a relay to the table, and a keeper if it is new.
-    fn add(self: &Arc<Self>, table: &mut Table, relay: &RelayAddr) {
-        if !table.add(relay, Instant::now()) {
+    fn add(self: &Arc<Self>, table: &mut Table, relay: &RelayAddr, own: bool) {
+        if !table.add(relay, own, Instant::now()) {
             return;
         }
         let Some(signals) = table.get(relay.id()).map(|entry| Arc::clone(&entry.signals)) else { return };
@@ -246,7 +246,7 @@ impl Shared {
             }
             table.set_homes(homes.iter().map(RelayAddr::id).collect());
             for home in homes {
-                self.add(table, home);
+                self.add(table, home, true);
             }
         });
     }
