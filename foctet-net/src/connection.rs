@@ -237,6 +237,17 @@ impl Connection {
         self.inner.carrier.delivered().await;
     }
 
+    /// How many packets were sent; see [`told`](Self::told).
+    pub(crate) fn packets_sent(&self) -> u64 {
+        self.inner.carrier.packets_sent()
+    }
+
+    /// Waits until a connection that was closed has sent a packet that says so, where it sends packets: more than
+    /// it had sent before. The caller bounds the time.
+    pub(crate) async fn told(&self, before: u64) {
+        self.inner.carrier.told(before).await;
+    }
+
     /// Waits until a connection that is over has told the peer.
     pub(crate) async fn drained(&self) {
         self.inner.carrier.drained().await;

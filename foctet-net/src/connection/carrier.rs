@@ -16,6 +16,9 @@ use crate::stream::{RecvCarrier, SendCarrier};
 /// How often to look whether a closing connection has sent all that it had.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
+/// How often to look whether a close was sent.
+const LOOK_SOON: Duration = Duration::from_millis(1);
+
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
     Quic {
@@ -232,6 +235,22 @@ impl Carrier {
         // A question may overtake what was queued with it, but not what was queued before the answer to another.
         for _ in 0..2 {
             mux.ping().await.ok();
+        }
+    }
+
+    /// UDP packets sent; none over TCP.
+    pub(crate) fn packets_sent(&self) -> u64 {
+        match self {
+            Self::Quic { connection, .. } => connection.stats().udp_tx.datagrams,
+            Self::Tcp { .. } => 0,
+        }
+    }
+
+    /// Waits for the next packet after so many, which the caller bounds: noq sends a close at once, but in a task of its own.
+    pub(crate) async fn told(&self, before: u64) {
+        let Self::Quic { connection, .. } = self else { return };
+        while connection.stats().udp_tx.datagrams <= before {
+            sleep(LOOK_SOON).await;
         }
     }
 

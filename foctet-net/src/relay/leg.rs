@@ -7,7 +7,7 @@ use foctet_core::relay::packet::{MAX_PACKET, Outgoing, split};
 use foctet_core::relay::{CloseCode, Control, ControlReader, LegRole, Welcome};
 use foctet_core::{NodeId, RelayToken};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::error::LegError;
 use crate::connection::Connection;
@@ -23,10 +23,18 @@ const MAX_FRAMES: usize = 320;
 /// The longest piece of the control stream that is read at once, in bytes.
 const PIECE: usize = 4096;
 
+/// Bytes that a datagram costs in a queue beside its own.
+const PER_DATAGRAM: usize = 64;
+
+/// How often to look whether a leg has sent what it had.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// A leg that is up: the relay has welcomed us.
 pub(super) struct Leg {
     pub(super) connection: Connection,
     pub(super) welcome: Welcome,
+    /// The space in the queue of packets when none waits, in bytes.
+    empty_queue: usize,
     sending: Mutex<Sending>,
     frames: mpsc::Sender<Control>,
     dropped: AtomicU64,
@@ -80,6 +88,7 @@ impl Leg {
         };
         let sending = Sending { channels: Outgoing::new(welcome.max_channels), next_half: 0 };
         let leg = Self {
+            empty_queue: connection.datagram_send_space(),
             connection,
             welcome,
             sending: Mutex::new(sending),
@@ -98,14 +107,16 @@ impl Leg {
             return;
         };
         self.count_carried(1);
+        let mut space = self.connection.datagram_send_space();
         for packet in packets {
-            if !self.send_one(peer, packet, max) {
+            if !self.send_one(peer, packet, max, &mut space) {
                 self.count_dropped(1);
             }
         }
     }
 
-    fn send_one(&self, peer: NodeId, packet: &[u8], max: usize) -> bool {
+    /// Whether it was sent. Takes what it needs off the space that is left in the queue.
+    fn send_one(&self, peer: NodeId, packet: &[u8], max: usize, space: &mut usize) -> bool {
         if packet.is_empty() || packet.len() > MAX_PACKET {
             return false;
         }
@@ -115,6 +126,13 @@ impl Leg {
             (sending.channels.address(peer), sending.next_half)
         };
         let Some((first, second)) = split(&address, packet, half, max) else { return false };
+        // The newest is dropped, not the oldest: half a packet would be worse than none.
+        let needed =
+            PER_DATAGRAM + first.len() + second.as_ref().map_or(0, |second| PER_DATAGRAM + second.len());
+        match space.checked_sub(needed) {
+            Some(left) => *space = left,
+            None => return false,
+        }
         let sent = self.connection.send_datagram(Bytes::from(first)).is_ok();
         second.is_none_or(|second| self.connection.send_datagram(Bytes::from(second)).is_ok()) && sent
     }
@@ -139,6 +157,15 @@ impl Leg {
 
     fn count_dropped(&self, packets: usize) {
         self.dropped.fetch_add(u64::try_from(packets).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Waits until the queue of packets is empty, or the leg is over.
+    pub(super) async fn flushed(&self) {
+        while self.connection.datagram_send_space() < self.empty_queue
+            && self.connection.close_reason().is_none()
+        {
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// How many packets were dropped here for want of room, or because they fit no leg.

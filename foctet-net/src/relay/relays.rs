@@ -113,10 +113,13 @@ impl Relays {
         }
         {
             let mut table = self.shared.table();
+            if table.is_forsaken() {
+                return None;
+            }
             if table.get(relay.id()).is_none() && !table.make_room() {
                 return None;
             }
-            self.shared.add(&mut table, relay);
+            self.shared.add(&mut table, relay, false);
             table.join(relay.id());
         }
         self.shared.publish();
@@ -184,24 +187,32 @@ impl Relays {
         }
     }
 
-    /// Ends all legs.
-    pub(crate) async fn close(&self) {
-        self.shared.dialler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut keepers =
-            std::mem::take(&mut *self.shared.keepers.lock().unwrap_or_else(PoisonError::into_inner));
-        let legs: Vec<_> = {
-            let mut legs = self.shared.legs.write().unwrap_or_else(PoisonError::into_inner);
-            legs.drain().map(|(_, leg)| leg).collect()
-        };
-        for leg in &legs {
-            leg.connection.close(0, b"endpoint closed");
+    /// Waits until what was sent through the legs has left this node's queues, as long as that takes.
+    pub(crate) async fn flushed(&self) {
+        for leg in self.shared.all_legs() {
+            leg.flushed().await;
         }
-        keepers.shutdown().await;
+    }
+
+    /// Ends all legs, and waits until the relays have been told.
+    pub(crate) async fn close(&self) {
+        let legs = self.shared.all_legs();
+        self.end();
         for leg in legs {
             leg.connection.drained().await;
         }
-        *self.shared.table() = Table::default();
-        self.shared.publish();
+    }
+
+    /// Ends all legs at once, for good.
+    pub(crate) fn end(&self) {
+        self.shared.dialler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for leg in self.shared.all_legs() {
+            leg.connection.close(0, b"endpoint closed");
+        }
+        // Dropped, they end.
+        drop(std::mem::take(&mut *self.shared.keepers.lock().unwrap_or_else(PoisonError::into_inner)));
+        self.shared.change(Table::forsake);
+        self.shared.change(Table::clear);
     }
 }
 
@@ -224,9 +235,13 @@ impl Shared {
         self.legs.read().unwrap_or_else(PoisonError::into_inner).get(&relay).cloned()
     }
 
+    fn all_legs(&self) -> Vec<Arc<Leg>> {
+        self.legs.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     /// Adds a relay to the table, and a keeper if it is new.
-    fn add(self: &Arc<Self>, table: &mut Table, relay: &RelayAddr) {
-        if !table.add(relay, Instant::now()) {
+    fn add(self: &Arc<Self>, table: &mut Table, relay: &RelayAddr, own: bool) {
+        if !table.add(relay, own, Instant::now()) {
             return;
         }
         let Some(signals) = table.get(relay.id()).map(|entry| Arc::clone(&entry.signals)) else { return };
@@ -242,7 +257,7 @@ impl Shared {
             }
             table.set_homes(homes.iter().map(RelayAddr::id).collect());
             for home in homes {
-                self.add(table, home);
+                self.add(table, home, true);
             }
         });
     }

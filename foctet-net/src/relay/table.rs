@@ -63,9 +63,11 @@ impl Table {
         self.entries.get(&relay).map(|entry| entry.addrs.clone()).unwrap_or_default()
     }
 
-    /// Makes sure that there is an entry; `true` if it is new and needs a keeper.
-    pub(super) fn add(&mut self, relay: &RelayAddr, now: Instant) -> bool {
+    /// Makes sure that there is an entry; `true` if it is new and needs a keeper. Where one of this node's `own` relays is,
+    /// nobody else has a say in.
+    pub(super) fn add(&mut self, relay: &RelayAddr, own: bool, now: Instant) -> bool {
         let mut new = false;
+        let home = self.homes.contains(&relay.id());
         let entry = self.entries.entry(relay.id()).or_insert_with(|| {
             new = true;
             Entry {
@@ -77,7 +79,9 @@ impl Table {
             }
         });
         let same = |known: &RelayAddr| known.host() == relay.host() && known.port() == relay.port();
-        if !entry.addrs.iter().any(same) && entry.addrs.len() < MAX_ADDRS {
+        if own {
+            entry.addrs = vec![relay.clone()];
+        } else if !home && !entry.addrs.iter().any(same) && entry.addrs.len() < MAX_ADDRS {
             entry.addrs.push(relay.clone());
         }
         new
@@ -123,6 +127,11 @@ impl Table {
         }
         self.set_homes(Vec::new());
         self.is_deserted()
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
     }
 
     pub(super) fn is_forsaken(&self) -> bool {

@@ -297,3 +297,21 @@ async fn of_several_relays_two_are_homes_and_one_that_dies_is_replaced() {
         addr.wait_for(|addr| addr.relays().len() == 2 && addr.relays().iter().all(|relay| relay.id() != id));
     timeout(SOON, moved).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn nobody_else_says_where_an_own_relay_is_but_of_others_every_address_is_tried() {
+    let relay = Fake::start(Transports::Only(Transport::Tcp)).await;
+    let stale = RelayAddr::new(relay.id(), relay.addr().host().clone(), 1);
+    let only_tcp = || client().transports(Transports::Only(Transport::Tcp));
+
+    let endpoint = only_tcp().relays([relay.addr()]).build().await.unwrap();
+    let _joined = endpoint.inner.relays.join(&stale).unwrap();
+    timeout(SOON, endpoint.online()).await.unwrap();
+    assert_eq!(endpoint.addr().relays(), [relay.addr()]);
+
+    let endpoint = only_tcp().build().await.unwrap();
+    let _stale = endpoint.inner.relays.join(&stale).unwrap();
+    let joined = endpoint.inner.relays.join(&relay.addr()).unwrap();
+    wait_for(&endpoint, |state| state.relays[0].is_up()).await;
+    joined.up().await.unwrap();
+}

@@ -55,21 +55,32 @@ async fn pass_udp(front: UdpSocket, to: SocketAddr, open: watch::Receiver<bool>)
         if !*open.borrow() {
             continue;
         }
-        if !backs.contains_key(&from) {
-            let back = Arc::new(UdpSocket::bind(loopback()).await.unwrap());
-            back.connect(to).await.unwrap();
-            backs.insert(from, Arc::clone(&back));
-            let (front, open) = (Arc::clone(&front), open.clone());
-            tasks.spawn(async move {
-                let mut buffer = vec![0; 65_536];
-                while let Ok(length) = back.recv(&mut buffer).await {
-                    if *open.borrow() {
-                        front.send_to(&buffer[..length], from).await.unwrap();
-                    }
-                }
-            });
+        let known = backs.get(&from).cloned();
+        let back = match known {
+            Some(back) => back,
+            None => {
+                let back = Arc::new(UdpSocket::bind(loopback()).await.unwrap());
+                back.connect(to).await.unwrap();
+                backs.insert(from, Arc::clone(&back));
+                tasks.spawn(answer_udp(Arc::clone(&front), from, Arc::clone(&back), open.clone()));
+                back
+            }
+        };
+        back.send(&buffer[..length]).await.ok();
+    }
+}
+
+async fn answer_udp(
+    front: Arc<UdpSocket>,
+    from: SocketAddr,
+    back: Arc<UdpSocket>,
+    open: watch::Receiver<bool>,
+) {
+    let mut buffer = vec![0; 65_536];
+    while let Ok(length) = back.recv(&mut buffer).await {
+        if *open.borrow() {
+            front.send_to(&buffer[..length], from).await.unwrap();
         }
-        backs[&from].send(&buffer[..length]).await.ok();
     }
 }
 
