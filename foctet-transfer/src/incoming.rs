@@ -104,6 +104,7 @@ impl Incoming {
         loop {
             let fault = match open(&connection, secret, None).await {
                 Ok((control, place, manifest)) => {
+                    reconnect.restart();
                     return Ok(Self {
                         connection,
                         control,
@@ -351,7 +352,7 @@ impl Incoming {
             events(Event::Interrupted { error: error.clone() });
         }
         let deadline = match limit {
-            Some(limit) => tokio::time::Instant::now() + limit,
+            Some(limit) => reconnect.last_deadline(limit),
             None => reconnect.deadline(reached),
         };
         loop {
