@@ -109,7 +109,7 @@ pub struct Summary {
     /// BLAKE3 of the file if it is the only entry, else the content root, which covers the manifest and the content of
     /// every file transferred.
     pub blake3: [u8; 32],
-    /// From the consent to the end; at a sender whose receiver came back, from its last consent.
+    /// From the first consent to the end.
     pub elapsed: Duration,
     /// Only at the sender: the receiver has reported the same before, and had not learned that it arrived.
     pub repeated: bool,

@@ -104,6 +104,7 @@ impl Incoming {
         loop {
             let fault = match open(&connection, secret, None).await {
                 Ok((control, place, manifest)) => {
+                    reconnect.restart();
                     return Ok(Self {
                         connection,
                         control,
@@ -169,7 +170,12 @@ impl Incoming {
     ///
     /// Dropping the future gives the transfer up; the sender may take it as stopped instead of declined.
     pub async fn decline(mut self) {
-        self.control.last_word(&Frame::Decline, LAST_WORD_TIMEOUT).await.ok();
+        let Err(error) = self.control.last_word(&Frame::Decline, LAST_WORD_TIMEOUT).await else { return };
+        // The connection may have been lost while somebody was thinking.
+        let lost = Fault::from(error);
+        if lost.is_lost() && self.come_back(&lost, (0, 0), Some(LAST_WORD_TIMEOUT), &|_| ()).await.is_ok() {
+            self.control.last_word(&Frame::Decline, LAST_WORD_TIMEOUT).await.ok();
+        }
     }
 
     /// Consents, receives into the directory `dir`, which must exist, and returns when everything is verified and
@@ -351,7 +357,7 @@ impl Incoming {
             events(Event::Interrupted { error: error.clone() });
         }
         let deadline = match limit {
-            Some(limit) => tokio::time::Instant::now() + limit,
+            Some(limit) => reconnect.last_deadline(limit),
             None => reconnect.deadline(reached),
         };
         loop {

@@ -177,7 +177,6 @@ impl Sender {
             return Err(self.explain(control, error).await);
         }
         let selection = self.consent(control).await?;
-        let start = Instant::now();
         events(Event::Accepted { total: selection.bytes(), files: selection.files() });
         let session = match seat.session() {
             Some(known) if known.is_for(&selection) => known,
@@ -193,7 +192,7 @@ impl Sender {
         events(session.progress.event());
         // The receiver has everything, verified and durable. Whether it hears the confirmation changes nothing here.
         control.last_word(&Frame::Confirm, LAST_WORD_TIMEOUT).await.ok();
-        Ok(session.summary(root, start.elapsed(), repeated))
+        Ok(session.summary(root, repeated))
     }
 
     async fn send_manifest(&self, control: &mut Control, place: u64) -> Result<(), LinkError> {

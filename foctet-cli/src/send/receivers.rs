@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use foctet_net::{Connection, Endpoint};
+use foctet_net::{Connection, ConnectionError, Endpoint};
 use foctet_transfer::wire::FailureCode;
 use foctet_transfer::{Event as TransferEvent, SendError, Sender, Summary};
 use tokio::sync::Semaphore;
@@ -137,7 +137,7 @@ impl Receivers {
                 tracing::info!(%node_id, %error, "a connection ended");
                 Ok(false)
             }
-            Err(SendError::ConnectionLost(lost)) => {
+            Err(SendError::ConnectionLost(lost @ (ConnectionError::Lost(_) | ConnectionError::TimedOut))) => {
                 let short = node_id.get(..10).unwrap_or(&node_id);
                 let cause = Failure::from(&lost).message;
                 let why = format!(

@@ -107,3 +107,21 @@ fn a_limit_holds_at_either_side() {
     let outcome = crate::process::run(["send", "--json", "--limit", "fast", "x"]);
     outcome.assert_failed(2, "usage");
 }
+
+#[test]
+fn ctrl_c_while_reconnecting_leaves_nothing() {
+    let (source, target) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = source.path().join("f");
+    file(&path, 16_000_000, 3);
+    let (mut sender, ticket) = Process::send(["--limit".as_ref(), "4MB".as_ref(), path.as_os_str()]);
+    let (proxy, ticket) = Proxy::before(&ticket);
+    let receiver = Process::receive(&ticket, target.path(), &[]);
+    receiver.wait_for_content();
+    proxy.cut();
+    receiver.wait_for("interrupted");
+    receiver.signal(rustix::process::Signal::INT);
+    receiver.finish().assert_failed(130, "interrupted");
+    assert!(crate::content::names(target.path()).is_empty());
+    sender.wait_for("waiting");
+    assert!(sender.is_running());
+}

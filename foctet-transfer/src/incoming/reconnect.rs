@@ -58,6 +58,17 @@ impl Reconnect {
         self
     }
 
+    /// Until when to try to tell the sender the result, for which there are `limit` at most.
+    pub(super) fn last_deadline(&mut self, limit: Duration) -> Instant {
+        self.pause = Pause::default();
+        Instant::now() + limit.min(self.limit)
+    }
+
+    /// Something was gained that is no content: the manifest.
+    pub(super) fn restart(&mut self) {
+        self.since = None;
+    }
+
     /// Until when to try, where the transfer has `reached` so many bytes and files.
     pub(super) fn deadline(&mut self, reached: (u64, u32)) -> Instant {
         match self.since {

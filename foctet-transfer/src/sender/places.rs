@@ -6,9 +6,9 @@ use foctet_core::NodeId;
 /// How long a receiver whose connection was lost may come back: longer than a receiver of ours tries, so that it is never
 /// the sender that forgot.
 pub(super) const KEEP_PLACE: Duration = Duration::from_secs(15 * 60);
-/// Most receivers that are remembered. Each takes up to 6 MB where it asked for files far out of order, and next to
+/// Most receivers that are remembered. Each takes up to 7 MB where it asked for files far out of order, and next to
 /// nothing where it did not.
-const MAX_PLACES: usize = 256;
+const MAX_PLACES: usize = 64;
 
 /// The receivers of an offer, those whose connection was lost among them. `S` is what is known of one, `C` its connection.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 use super::tally::Tally;
@@ -21,6 +21,7 @@ pub(super) struct Session {
     pub(super) stall_timeout: Duration,
     selection: Selection,
     record: Mutex<Record>,
+    started: Instant,
     concluded: AtomicBool,
 }
 
@@ -40,7 +41,15 @@ impl Session {
         let root = ContentRoot::new(offer.manifest());
         let progress = Progress::new(selection.bytes());
         let record = Mutex::new(Record { root, tally: Tally::default() });
-        Self { offer, progress, stall_timeout, selection, record, concluded: AtomicBool::new(false) }
+        Self {
+            offer,
+            progress,
+            stall_timeout,
+            selection,
+            record,
+            started: Instant::now(),
+            concluded: AtomicBool::new(false),
+        }
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -100,7 +109,8 @@ impl Session {
         self.concluded.swap(true, Ordering::Relaxed)
     }
 
-    pub(super) fn summary(&self, root: [u8; 32], elapsed: Duration, repeated: bool) -> Summary {
+    pub(super) fn summary(&self, root: [u8; 32], repeated: bool) -> Summary {
+        let elapsed = self.started.elapsed();
         let manifest = self.offer.manifest();
         let record = self.record();
         let (files, bytes) = record.root.counted();

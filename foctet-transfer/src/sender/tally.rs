@@ -104,6 +104,22 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_of_a_file_read_lately_is_known_for_any_of_its_groups() {
+        let mut tally = Tally::default();
+        let size = 2 * GROUP_LEN;
+        assert_eq!(tally.add(7, size, 0, [1; 32]), Ok(None));
+        let whole = tally.add(7, size, 1, [2; 32]).unwrap();
+        assert!(whole.is_some());
+        assert_eq!(tally.add(7, size, 1, [2; 32]), Ok(whole));
+        for entry in 8..8 + RECENT_FILES as u32 {
+            tally.add(entry, size, 0, [1; 32]).unwrap();
+            tally.add(entry, size, 1, [2; 32]).unwrap();
+        }
+        assert_eq!(tally.recent.len(), RECENT_FILES);
+        assert_eq!(tally.add(7, size, 1, [2; 32]), Ok(None));
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let mut tally = Tally::default();
         let size = u64::MAX / 2;

@@ -14,6 +14,7 @@ mod hostile_sender;
 mod pair;
 mod reconnecting;
 mod saving;
+mod silence;
 mod source;
 mod stopping;
 mod tree;
@@ -84,6 +85,7 @@ on_every_transport! {
         a_connection_cut_while_everything_is_put_in_place_does_not_matter,
         a_sender_that_is_gone_when_everything_is_in_place_takes_nothing_back,
         a_stream_goes_on_from_the_group_where_it_stood,
+        a_no_is_told_over_another_connection,
         a_sender_that_has_forgotten_reads_again_but_does_not_send_again,
         a_sender_that_comes_back_with_other_content_is_refused,
         a_sender_that_stays_away_is_given_up_and_nothing_is_left,

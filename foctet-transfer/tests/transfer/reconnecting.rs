@@ -266,6 +266,23 @@ pub(crate) async fn a_stream_goes_on_from_the_group_where_it_stood(pair: Pair) {
     outcome.assert_nothing_twice(LEN as u64, 100);
 }
 
+pub(crate) async fn a_no_is_told_over_another_connection(pair: Pair) {
+    write(pair.source().join("f"), "x");
+    let serving = sender(pair.offer(&["f"]));
+    let dial = pair.dialler();
+    let reconnect = Reconnect::new(dial);
+    let ((receiver, first), decliner) = (pair.connect().await, secret());
+    let decline = async {
+        let incoming = Incoming::fetch_and_hold(&receiver, &decliner, reconnect, |_| ()).await.unwrap();
+        receiver.close(9, b"cut");
+        incoming.decline().await;
+    };
+    let serve_again = async { serving.serve(&pair.accept().await, |_| ()).await };
+    let (lost, declined, ()) = tokio::join!(serving.serve(&first, |_| ()), serve_again, decline);
+    assert!(matches!(lost, Err(SendError::ConnectionLost(_))), "{lost:?}");
+    assert_eq!(declined, Err(SendError::Declined));
+}
+
 pub(crate) async fn a_sender_that_has_forgotten_reads_again_but_does_not_send_again(pair: Pair) {
     for (n, size) in [5, 2 << 20, 0, 30 << 20, 7].iter().enumerate() {
         write(pair.source().join(format!("d/{n}")), noise(n as u64, *size));
