@@ -4,6 +4,12 @@
 
 #[path = "../../fuzz/bodies/node_id.rs"]
 mod node_id;
+#[path = "../../fuzz/bodies/relay_control.rs"]
+mod relay_control;
+#[path = "../../fuzz/bodies/relay_packet.rs"]
+mod relay_packet;
+#[path = "../../fuzz/bodies/relay_router.rs"]
+mod relay_router;
 #[path = "../../fuzz/bodies/replay.rs"]
 mod replay;
 #[path = "../../fuzz/bodies/ticket.rs"]
@@ -31,4 +37,19 @@ fn ticket() {
 #[test]
 fn ticket_body() {
     replay::corpus("ticket_body", ticket_body::run);
+}
+
+#[test]
+fn relay_control() {
+    replay::corpus("relay_control", relay_control::run);
+}
+
+#[test]
+fn relay_packet() {
+    replay::corpus("relay_packet", relay_packet::run);
+}
+
+#[test]
+fn relay_router() {
+    replay::corpus("relay_router", relay_router::run);
 }
