@@ -92,3 +92,41 @@ async fn channels_are_as_many_as_granted() {
         assert_eq!(end(&client.connection).await, CloseCode::Protocol);
     }
 }
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_bounded_and_then_closed() {
+    for transport in BOTH {
+        let relay = relay("").await;
+        let mut alice = Client::join(&relay, 1, transport).await;
+        let addr = relay.addr();
+        // On a thread of its own, whose network stands still while it waits for the end of the test.
+        let (joined_tx, joined) = tokio::sync::oneshot::channel();
+        let (over, until_over) = std::sync::mpsc::channel::<()>();
+        let stuck = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let _bob = Client::hello(&addr, key(2), transport, LegRole::Traffic, None).await.unwrap();
+                joined_tx.send(()).unwrap();
+                until_over.recv().ok();
+            });
+        });
+        soon(joined).await.unwrap();
+        let mut was_told = false;
+        println!("{transport}");
+        soon(async {
+            while !relay.metrics().to_text().contains("foctet_relay_stalled_total 1\n") {
+                alice.packet(Address::Peer(id(2)), &[0; 1100]);
+                tokio::select! {
+                    biased;
+                    () = told(&mut alice, Limit::Queue), if !was_told => was_told = true,
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+        })
+        .await;
+        assert!(was_told, "{transport}");
+        assert!(alice.connection.close_reason().is_none(), "who sends to it is not to blame");
+        over.send(()).ok();
+        stuck.join().unwrap();
+    }
+}
