@@ -130,3 +130,32 @@ async fn a_client_that_takes_nothing_is_bounded_and_then_closed() {
         stuck.join().unwrap();
     }
 }
+
+#[tokio::test]
+async fn limits_that_are_reloaded_hold_for_those_who_are_here() {
+    for transport in BOTH {
+        for (toml, limit) in [
+            ("bytes_per_second = 10000\nbytes_burst = 2000", Limit::Bytes),
+            ("packets_per_second = 2\npackets_burst = 2", Limit::Packets),
+            ("pair_bytes_per_second = 10000", Limit::Pair),
+            ("total_bytes_per_second = 10000", Limit::Total),
+        ] {
+            let relay = relay("").await;
+            let mut alice = Client::join(&relay, 1, transport).await;
+            let _bob = Client::join(&relay, 2, transport).await;
+            let stricter = foctet_relay::Config::parse(&format!("[limits]\n{toml}\n")).unwrap();
+            relay.reload(&stricter).unwrap();
+            soon(async {
+                loop {
+                    alice.packet(Address::Peer(id(2)), &[0; 1000]);
+                    tokio::select! {
+                        biased;
+                        () = told(&mut alice, limit) => break,
+                        () = tokio::task::yield_now() => {}
+                    }
+                }
+            })
+            .await;
+        }
+    }
+}
