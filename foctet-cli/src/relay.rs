@@ -54,7 +54,7 @@ pub(crate) async fn run(args: RelayArgs, report: Arc<Report>, _: Interrupt) -> R
 /// The file, and what the command line says beside it.
 fn config(args: &RelayArgs) -> Result<Config, Failure> {
     let mut config = match &args.config {
-        Some(file) => Config::read(file).map_err(config_failure)?,
+        Some(file) => Config::read(file).map_err(|error| config_failure(&error))?,
         None => Config::default(),
     };
     if !args.bind.is_empty() {
@@ -110,7 +110,7 @@ async fn start(key: SecretKey, mut config: Config) -> Result<Relay, Failure> {
         started => started,
     };
     started.map_err(|error| match error {
-        StartError::Config(error) => config_failure(error),
+        StartError::Config(error) => config_failure(&error),
         StartError::Bind(error) => Failure::from(error),
         error => Failure::new(
             Exit::Other,
@@ -132,13 +132,13 @@ fn tell(report: &Report, address: &str) -> Result<(), Failure> {
 
 /// Puts the files as they are now in force. Where they cannot be used, what was in force stays so.
 fn reload(relay: &Relay, args: &RelayArgs, report: &Report) {
-    let done = config(args).and_then(|config| relay.reload(&config).map_err(config_failure));
+    let done = config(args).and_then(|config| relay.reload(&config).map_err(|error| config_failure(&error)));
     let why = done.err().map(|failure| failure.message);
     report.event(&Event::Reloaded { why });
 }
 
-fn config_failure(error: ConfigError) -> Failure {
-    let (exit, hint) = match &error {
+fn config_failure(error: &ConfigError) -> Failure {
+    let (exit, hint) = match error {
         ConfigError::Read { .. } => (Exit::Disk, "check the path that --config gives"),
         ConfigError::Access(_) => (
             Exit::Usage,

@@ -6,6 +6,12 @@
 mod node_id;
 #[path = "../../fuzz/bodies/path_agent.rs"]
 mod path_agent;
+#[path = "../../fuzz/bodies/relay_control.rs"]
+mod relay_control;
+#[path = "../../fuzz/bodies/relay_packet.rs"]
+mod relay_packet;
+#[path = "../../fuzz/bodies/relay_router.rs"]
+mod relay_router;
 #[path = "../../fuzz/bodies/replay.rs"]
 mod replay;
 #[path = "../../fuzz/bodies/ticket.rs"]
@@ -38,4 +44,19 @@ fn ticket_body() {
 #[test]
 fn path_agent() {
     replay::corpus("path_agent", path_agent::run);
+}
+
+#[test]
+fn relay_control() {
+    replay::corpus("relay_control", relay_control::run);
+}
+
+#[test]
+fn relay_packet() {
+    replay::corpus("relay_packet", relay_packet::run);
+}
+
+#[test]
+fn relay_router() {
+    replay::corpus("relay_router", relay_router::run);
 }

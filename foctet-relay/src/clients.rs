@@ -9,12 +9,16 @@ use foctet_core::NodeId;
 use foctet_core::relay::packet::{self, Address, Outgoing};
 use foctet_core::relay::router::{Allowance, Bucket, JoinError, Joined, Roster, Standing};
 use foctet_core::relay::{CloseCode, Control, Limit};
-use foctet_net::Connection;
+use foctet_net::{Connection, Transport};
 use tokio::sync::{mpsc, watch};
 
 use crate::access::Access;
 use crate::config::LimitsConfig;
 use crate::metrics::Metrics;
+use crate::unsent::Unsent;
+
+/// What a datagram takes of the queue of a connection over TCP beside its bytes; over QUIC it is told without that.
+const TCP_OVERHEAD: usize = 64;
 
 /// For how long nothing may fit into a client's queue: it takes nothing, then.
 const STALLED_AFTER: std::time::Duration = std::time::Duration::from_secs(2);
@@ -50,9 +54,10 @@ pub(crate) struct Client {
 /// The packets towards a client.
 struct Out {
     channels: Outgoing,
+    unsent: Unsent,
     next_half: u16,
-    /// Since when nothing has fitted in.
-    full_since: Option<Instant>,
+    /// Since when the queue is full and the client takes nothing, and what it had sent by then.
+    full_since: Option<(Instant, u64)>,
 }
 
 /// A place among the connections of one address, given back when dropped.
@@ -181,13 +186,16 @@ impl Client {
             Standing::Member => limits.member(),
             Standing::Guest => limits.guest(),
         };
+        let overhead = if connection.transport() == Transport::Tcp { TCP_OVERHEAD } else { 0 };
+        let unsent = Unsent::new(connection.datagram_send_space(), overhead, limits.queue_packets);
+        let out = Out { channels: Outgoing::new(max_channels), unsent, next_half: 0, full_since: None };
         Self {
             id,
             standing,
             connection,
             allowance: Mutex::new(Allowance::new(Instant::now(), allowed)),
             control,
-            out: Mutex::new(Out { channels: Outgoing::new(max_channels), next_half: 0, full_since: None }),
+            out: Mutex::new(out),
         }
     }
 
@@ -224,8 +232,13 @@ impl Client {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let address = out.channels.address(from);
         let length = datagram.len() - header.min(datagram.len()) + address.header_len();
-        if self.connection.datagram_send_space() < length {
-            let since = *out.full_since.get_or_insert(now);
+        let room = self.connection.datagram_send_space();
+        if !out.unsent.has_place(room) || room < length {
+            if self.takes_something(&out) {
+                out.full_since = None;
+            }
+            let (since, _) =
+                *out.full_since.get_or_insert_with(|| (now, self.connection.stats().bytes_received));
             drop(out);
             if now.saturating_duration_since(since) >= STALLED_AFTER {
                 Metrics::add(&metrics.stalled, 1);
@@ -233,20 +246,32 @@ impl Client {
             }
             return false;
         }
-        out.full_since = None;
+        if self.connection.transport() == Transport::Tcp || self.takes_something(&out) {
+            out.full_since = None;
+        }
+        // The lock is held until the packet is in, so that the order is that of the count.
         if length <= max {
-            drop(out);
             let packet = readdress(datagram, header, address);
+            out.unsent.add(packet.len());
             return self.connection.send_datagram(packet).is_ok();
         }
         out.next_half = out.next_half.wrapping_add(1);
         let id = out.next_half;
-        drop(out);
         let payload = datagram.get(header..).unwrap_or_default();
         let Some((first, second)) = packet::split(&address, payload, id, max) else { return false };
-        let first = self.connection.send_datagram(first.into()).is_ok();
-        let second = second.is_none_or(|second| self.connection.send_datagram(second.into()).is_ok());
-        first && second
+        let mut put = |half: Vec<u8>| {
+            out.unsent.add(half.len());
+            self.connection.send_datagram(half.into()).is_ok()
+        };
+        put(first) && second.is_none_or(put)
+    }
+
+    /// Whether a client whose queue was full has acknowledged anything since. What leaves the queue over QUIC may be no
+    /// more than probes into the void.
+    fn takes_something(&self, out: &Out) -> bool {
+        let received = || self.connection.stats().bytes_received;
+        self.connection.transport() == Transport::Quic
+            && out.full_since.is_some_and(|(_, before)| received() != before)
     }
 
     pub(crate) fn close(&self, code: CloseCode) {

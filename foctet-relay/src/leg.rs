@@ -34,11 +34,10 @@ async fn run(shared: &Arc<Shared>, connection: &Connection) -> Result<(), CloseC
         return Err(CloseCode::Draining);
     }
     let Some(_place) = shared.place(connection.remote_address().ip()) else { return Err(CloseCode::Full) };
-    let (mut send, mut frames, role, standing, settings) =
-        match timeout(HELLO_WITHIN, hello(shared, connection)).await {
-            Ok(hello) => hello?,
-            Err(_) => return Err(CloseCode::NoHello),
-        };
+    Metrics::add(&shared.metrics.waiting, 1);
+    let hello = timeout(HELLO_WITHIN, hello(shared, connection)).await;
+    Metrics::subtract(&shared.metrics.waiting, 1);
+    let (mut send, mut frames, role, standing, settings) = hello.map_err(|_| CloseCode::NoHello)??;
     let limits = &settings.limits;
     let welcome = welcome(connection, standing, &settings);
     if role == LegRole::Observe {

@@ -39,4 +39,6 @@ pub use relay::{Relay, StartError};
 
 mod splice;
 
+mod unsent;
+
 mod web;

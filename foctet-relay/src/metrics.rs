@@ -8,6 +8,7 @@ use foctet_core::relay::Limit;
 pub struct Metrics {
     pub(crate) legs: AtomicU64,
     pub(crate) observers: AtomicU64,
+    pub(crate) waiting: AtomicU64,
     pub(crate) joined: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) stalled: AtomicU64,
@@ -55,6 +56,7 @@ impl Metrics {
         for (name, kind, help, counter) in [
             ("legs", "gauge", "Legs that carry traffic now.", &self.legs),
             ("observers", "gauge", "Legs now that only learn their address.", &self.observers),
+            ("waiting", "gauge", "Legs now that have not said hello.", &self.waiting),
             ("joined_total", "counter", "Legs that were admitted.", &self.joined),
             ("refused_total", "counter", "Legs that were refused.", &self.refused),
             ("stalled_total", "counter", "Legs closed because they took nothing.", &self.stalled),

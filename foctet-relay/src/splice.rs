@@ -80,10 +80,42 @@ async fn open(to: &Client, from: &Client) -> Option<(SendStream, RecvStream)> {
     Some((send, recv))
 }
 
+/// A direction of a spliced stream. Dropped before its end, as when a leg is over, it is cut at both ends: an end of
+/// stream would say that all has arrived.
+struct Direction {
+    from: RecvStream,
+    to: SendStream,
+    ended: bool,
+}
+
+impl Drop for Direction {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.from.stop(CloseCode::Unreachable.code()).ok();
+            self.to.reset(CloseCode::Unreachable.code()).ok();
+        }
+    }
+}
+
 /// Copies until the stream ends, one way or another, and passes that on. What `sender` sends counts against its limits.
-async fn copy(shared: &Shared, sender: &Client, mut from: RecvStream, mut to: SendStream) {
+async fn copy(shared: &Shared, sender: &Client, from: RecvStream, to: SendStream) {
+    let mut direction = Direction { from, to, ended: false };
     loop {
-        match from.read_chunk(CHUNK).await {
+        let Direction { from, to, .. } = &mut direction;
+        let read = tokio::select! {
+            biased;
+            read = from.read_chunk(CHUNK) => read,
+            // While nothing moves, too.
+            stopped = to.stopped() => match stopped {
+                Ok(Some(code)) => {
+                    from.stop(code).ok();
+                    break;
+                }
+                // Nothing else ends a stream that is not finished, but the end of its leg.
+                _ => return,
+            },
+        };
+        match read {
             Ok(Some(chunk)) => {
                 let bytes = chunk.len() as u64;
                 wait(shared, sender, bytes).await;
@@ -91,28 +123,23 @@ async fn copy(shared: &Shared, sender: &Client, mut from: RecvStream, mut to: Se
                     Ok(()) => Metrics::add(&shared.metrics.splice_bytes, bytes),
                     Err(WriteError::Stopped(code)) => {
                         from.stop(code).ok();
-                        return;
+                        break;
                     }
-                    Err(_) => {
-                        from.stop(CloseCode::Unreachable.code()).ok();
-                        return;
-                    }
+                    Err(_) => return,
                 }
             }
             Ok(None) => {
                 to.finish().ok();
-                return;
+                break;
             }
             Err(ReadError::Reset(code)) => {
                 to.reset(code).ok();
-                return;
+                break;
             }
-            Err(_) => {
-                to.reset(CloseCode::Unreachable.code()).ok();
-                return;
-            }
+            Err(_) => return,
         }
     }
+    direction.ended = true;
 }
 
 /// A stream that is over a limit waits; packets would be lost.

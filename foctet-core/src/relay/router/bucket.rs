@@ -91,7 +91,7 @@ mod tests {
     fn a_burst_at_once_and_the_rate_from_then_on() {
         let start = Instant::now();
         let mut bucket = Bucket::new(start, RATE);
-        let taken = |bucket: &mut Bucket, now| (0..10_000).filter(|_| bucket.take(now, 1)).count();
+        let taken = |bucket: &mut Bucket, now| (0..10_000).take_while(|_| bucket.take(now, 1)).count();
         assert_eq!(taken(&mut bucket, start), 100);
         let in_ten_seconds: usize =
             (1..=100_000_u32).map(|n| taken(&mut bucket, start + n * Duration::from_micros(100))).sum();
