@@ -10,5 +10,5 @@ mod socket;
 pub(crate) use accept::accept;
 pub(crate) use config::QuicConfig;
 pub(crate) use dial::{QuicDialler, dial};
-pub(crate) use paths::{path_event, paths, remote_address, rtt};
+pub(crate) use paths::{NoRelays, PathsShared, Watched};
 pub(crate) use socket::{Receiver, Sockets};

@@ -4,6 +4,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::broadcast;
 use tokio::time::sleep;
 
 use crate::error::{ConnectionError, SendDatagramError};
@@ -16,7 +17,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
-    Quic(noq::Connection),
+    Quic(quic::Watched),
     Tcp { mux: foctet_mux::Connection, remote: SocketAddr },
 }
 
@@ -30,21 +31,21 @@ impl Carrier {
 
     pub(crate) fn remote_address(&self) -> SocketAddr {
         match self {
-            Self::Quic(connection) => quic::remote_address(connection),
+            Self::Quic(connection) => connection.remote_address(),
             Self::Tcp { remote, .. } => *remote,
         }
     }
 
     pub(crate) fn rtt(&self) -> Duration {
         match self {
-            Self::Quic(connection) => quic::rtt(connection),
+            Self::Quic(connection) => connection.rtt(),
             Self::Tcp { mux, .. } => mux.rtt().unwrap_or_default(),
         }
     }
 
     pub(crate) fn paths(&self) -> Vec<PathInfo> {
         match self {
-            Self::Quic(connection) => quic::paths(connection),
+            Self::Quic(connection) => connection.paths(),
             Self::Tcp { .. } => vec![PathInfo {
                 kind: PathKind::Direct,
                 transport: Transport::Tcp,
@@ -55,17 +56,23 @@ impl Carrier {
         }
     }
 
-    pub(crate) fn path_events(&self) -> Option<noq::PathEvents> {
+    pub(crate) fn path_events(&self) -> Option<broadcast::Receiver<PathEvent>> {
         match self {
             Self::Quic(connection) => Some(connection.path_events()),
             Self::Tcp { .. } => None,
         }
     }
 
-    pub(crate) fn path_event(&self, event: &noq::PathEvent) -> Option<PathEvent> {
-        match self {
-            Self::Quic(connection) => quic::path_event(connection, event),
-            Self::Tcp { .. } => None,
+    /// The application has taken the connection.
+    pub(crate) fn accepted(&self) {
+        if let Self::Quic(connection) = self {
+            connection.accepted();
+        }
+    }
+
+    pub(crate) fn allow_direct(&self) {
+        if let Self::Quic(connection) = self {
+            connection.allow_direct();
         }
     }
 

@@ -15,8 +15,8 @@ use crate::alpn::{self, MAX_ALPN_LENGTH};
 use crate::error::{BindError, IoFailure};
 use crate::identity::{Authorize, Identity};
 use crate::limits;
-use crate::path::Transports;
-use crate::quic::{self, QuicConfig, QuicDialler, Receiver, Sockets};
+use crate::path::{DirectPolicy, Transports};
+use crate::quic::{self, NoRelays, PathsShared, QuicConfig, QuicDialler, Receiver, Sockets};
 use crate::tcp::{self, TcpConfig};
 
 /// What an [`Endpoint`] will be.
@@ -28,6 +28,7 @@ pub struct Builder {
     authorize: Arc<Authorize>,
     handshake_timeout: Duration,
     max_idle_timeout: Duration,
+    direct: DirectPolicy,
 }
 
 impl Default for Builder {
@@ -40,6 +41,7 @@ impl Default for Builder {
             authorize: Arc::new(|_| true),
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
+            direct: DirectPolicy::default(),
         }
     }
 }
@@ -97,6 +99,14 @@ impl Builder {
         self
     }
 
+    /// When peers may learn this node's addresses, so that a direct path can be found beside a relayed one. By default
+    /// as soon as the application has the connection.
+    #[must_use]
+    pub fn direct(mut self, policy: DirectPolicy) -> Self {
+        self.direct = policy;
+        self
+    }
+
     /// Binds the sockets and begins to accept.
     ///
     /// # Errors
@@ -126,7 +136,7 @@ impl Builder {
             Arc::new(Arrivals::new(self.handshake_timeout, accepted_tx, failures.clone(), Arc::clone(&live)));
         let mut tasks = JoinSet::new();
 
-        let quic = open_quic(&mut bound, self.max_idle_timeout)?;
+        let quic = open_quic(&mut bound, self.max_idle_timeout, self.direct)?;
         let mux = tcp::mux_config(self.max_idle_timeout);
         if self.alpns.is_empty() {
             // Nobody can dial an endpoint without a protocol, so nobody shall wait in its kernel's queue.
@@ -148,13 +158,16 @@ impl Builder {
                 let tls = identity.server_config(self.alpns, self.authorize)?;
                 let server = quic.config.server(tls).map_err(|_| unfit())?;
                 quic.endpoint.set_server_config(Some(server));
-                tasks.spawn(quic::accept(quic.endpoint.clone(), Arc::clone(&arrivals)));
+                tasks.spawn(quic::accept(Arc::clone(&quic.paths), Arc::clone(&arrivals)));
             }
         }
 
         let listening: Vec<_> = bound.iter().map(Bound::listening).collect();
         let (addr_tx, addr) = watch::channel(addresses::current(identity.id(), &listening));
         tasks.spawn(addresses::watch(identity.id(), listening.clone(), addr_tx));
+        if let Some(quic) = &quic {
+            tasks.spawn(Arc::clone(&quic.paths).follow(addr.clone()));
+        }
         let local_addrs = local_addrs(&listening);
         tracing::debug!(id = %identity.id().fmt_short(), ?local_addrs, "endpoint bound");
         let inner = Inner {
@@ -181,12 +194,16 @@ fn fresh_key() -> Result<SecretKey, BindError> {
     Ok(SecretKey::generate(random))
 }
 
-fn open_quic(bound: &mut [Bound], max_idle_timeout: Duration) -> Result<Option<QuicDialler>, BindError> {
+fn open_quic(
+    bound: &mut [Bound],
+    max_idle_timeout: Duration,
+    direct: DirectPolicy,
+) -> Result<Option<QuicDialler>, BindError> {
     let udp: Vec<_> = bound.iter_mut().filter_map(|bound| bound.udp.take()).collect();
     let Some(first) = bound.first().filter(|_| !udp.is_empty()) else { return Ok(None) };
     let failed = |error: io::Error| BindError::Udp { addr: first.addr, source: IoFailure::from(error) };
     let sockets = Sockets::new(udp).map_err(failed)?;
-    let config = Arc::new(QuicConfig::new(max_idle_timeout));
+    let config = Arc::new(QuicConfig::new(max_idle_timeout, direct));
     let endpoint = noq::Endpoint::new_with_abstract_socket(
         config.endpoint(),
         None,
@@ -194,7 +211,8 @@ fn open_quic(bound: &mut [Bound], max_idle_timeout: Duration) -> Result<Option<Q
         Arc::new(noq::TokioRuntime),
     )
     .map_err(failed)?;
-    Ok(Some(QuicDialler { endpoint, sockets, config }))
+    let paths = PathsShared::new(endpoint.clone(), direct, Arc::new(NoRelays), max_idle_timeout);
+    Ok(Some(QuicDialler { endpoint, sockets, config, paths: Arc::new(paths) }))
 }
 
 fn local_addrs(listening: &[Listening]) -> Vec<TransportAddr> {

@@ -100,6 +100,7 @@ pub(super) async fn connect(
         let connection = contender.ok_or_else(|| dialling.verdict(false))?.choose();
         inner.live.add(&connection);
         hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;
+        connection.accepted();
         Ok(connection)
     };
     tokio::select! {

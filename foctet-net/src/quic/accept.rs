@@ -3,12 +3,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foctet_core::path::Role;
 use noq::crypto::rustls::HandshakeData;
 use rustls::pki_types::CertificateDer;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::paths::canonical;
+use super::paths::{PathsShared, Watched, canonical};
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Arrivals, Slot};
 use crate::error::HandshakeError;
@@ -17,7 +18,8 @@ use crate::limits;
 use crate::path::Transport;
 
 /// Takes connections until the endpoint is closed or this is dropped.
-pub(crate) async fn accept(endpoint: noq::Endpoint, arrivals: Arc<Arrivals>) {
+pub(crate) async fn accept(paths: Arc<PathsShared>, arrivals: Arc<Arrivals>) {
+    let endpoint = paths.endpoint.clone();
     let mut handshakes = JoinSet::new();
     let unheard = Arc::new(Unheard::default());
     loop {
@@ -36,9 +38,9 @@ pub(crate) async fn accept(endpoint: noq::Endpoint, arrivals: Arc<Arrivals>) {
                     incoming.refuse();
                     continue;
                 };
-                let (arrivals, unheard) = (Arc::clone(&arrivals), Arc::clone(&unheard));
+                let (arrivals, unheard, paths) = (Arc::clone(&arrivals), Arc::clone(&unheard), Arc::clone(&paths));
                 handshakes.spawn(async move {
-                    let failed = take(incoming, remote, slot, &arrivals).await;
+                    let failed = take(incoming, remote, slot, &arrivals, &paths).await;
                     if matches!(failed, Err(HandshakeError::Tls(_))) && !validated {
                         unheard.note(remote);
                     }
@@ -54,8 +56,9 @@ async fn take(
     remote: SocketAddr,
     slot: Slot,
     arrivals: &Arrivals,
+    paths: &Arc<PathsShared>,
 ) -> Result<(), HandshakeError> {
-    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming));
+    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming, paths));
     match handshaken.await.unwrap_or(Err(HandshakeError::TimedOut)) {
         Ok(connection) => arrivals.admit(connection, slot).await,
         Err(error) => {
@@ -98,10 +101,10 @@ impl Unheard {
     }
 }
 
-async fn handshake(incoming: noq::Incoming) -> Result<Connection, HandshakeError> {
+async fn handshake(incoming: noq::Incoming, paths: &Arc<PathsShared>) -> Result<Connection, HandshakeError> {
     let connection = async { incoming.accept()?.await }.await.map_err(|error| failed(&error))?;
     let (alpn, id) = peer(&connection).map_err(HandshakeError::Tls)?;
-    Ok(Connection::new(Carrier::Quic(connection), id, &alpn))
+    Ok(Connection::new(Carrier::Quic(Watched::new(connection, Role::Acceptor, paths)), id, &alpn))
 }
 
 /// The application protocol and the identity that the handshake agreed on.

@@ -2,11 +2,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use foctet_core::TransportAddr;
+use foctet_core::path::Role;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::accept::peer;
 use super::config::QuicConfig;
+use super::paths::{PathsShared, Watched};
 use super::socket::Sockets;
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Contender, Dialling};
@@ -23,6 +25,7 @@ pub(crate) struct QuicDialler {
     pub(crate) endpoint: noq::Endpoint,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) config: Arc<QuicConfig>,
+    pub(crate) paths: Arc<PathsShared>,
 }
 
 /// Dials a peer at all of its UDP addresses at once. What each gave goes to the dial's attempts.
@@ -91,7 +94,7 @@ async fn dial_together(
         .connect_with(config, primary, identity::SERVER_NAME)
         .map_err(|error| protocol(&error.to_string()))?;
 
-    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, connecting));
+    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, connecting, &quic.paths));
     let result = tokio::select! {
         result = handshake => result.unwrap_or(Err(AttemptError::TimedOut)),
         // Each has its own reason, noted below.
@@ -108,10 +111,15 @@ async fn dial_together(
 }
 
 /// Waits until the peer has accepted us too (HANDSHAKE_DONE).
-async fn confirm(dialling: &Dialling, connecting: noq::Connecting) -> Result<Contender, AttemptError> {
+async fn confirm(
+    dialling: &Dialling,
+    connecting: noq::Connecting,
+    paths: &Arc<PathsShared>,
+) -> Result<Contender, AttemptError> {
     let connection = connecting.await.map_err(|error| failed(&error).unproved())?;
+    let watched = Watched::new(connection.clone(), Role::Dialler, paths);
     let contender =
-        Contender::new(Connection::new(Carrier::Quic(connection.clone()), dialling.expected, &dialling.alpn));
+        Contender::new(Connection::new(Carrier::Quic(watched), dialling.expected, &dialling.alpn));
     connection.handshake_confirmed().await.map_err(|error| failed(&error))?;
     let (alpn, got) = peer(&connection).map_err(AttemptError::Tls)?;
     // The verifier has made sure already; whoever changes it finds this still in the way.
