@@ -87,9 +87,8 @@ impl PathEvents {
                     if connection.close_reason().is_some() {
                         return None;
                     }
-                    match self.silence.look(&connection) {
-                        Some(event) => return Some(event),
-                        None => {}
+                    if let Some(event) = self.silence.look(&connection) {
+                        return Some(event);
                     }
                 }
             }

@@ -296,11 +296,8 @@ impl Driver {
                     drop(connection.open_path_ensure(addr, noq::PathStatus::Backup));
                 }
             }
-            Action::ResetBackoff => {
-                if !self.shared.reset_backoff() {
-                    self.table.ids().into_iter().for_each(|id| ping(connection, id));
-                }
-            }
+            Action::ResetBackoff if self.shared.reset_backoff() => {}
+            Action::ResetBackoff => self.table.ids().into_iter().for_each(|id| ping(connection, id)),
             _ => {}
         }
     }
