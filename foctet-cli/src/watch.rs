@@ -77,7 +77,7 @@ impl Watch {
                     self.tell_path(None);
                 }
                 event = next => match event {
-                    Some(PathEvent::Closed { why, .. }) => self.tell_path(Some(&why)),
+                    Some(PathEvent::Selected { why, .. } | PathEvent::Closed { why, .. }) => self.tell_path(Some(&why)),
                     Some(PathEvent::Stalled(_)) => self.report.event(&Event::Stalled {
                         path: session::path(&self.connection),
                         node_id: self.node_id.clone(),
