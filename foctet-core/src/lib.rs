@@ -12,12 +12,19 @@
 mod base32;
 
 mod node_addr;
-pub use node_addr::{MAX_ADDRS, NodeAddr};
+pub use node_addr::{MAX_ADDRS, MAX_RELAYS, NodeAddr};
 
 mod node_id;
 pub use node_id::{NODE_ID_LEN, NODE_ID_TEXT_LEN, NodeId, NodeIdError, SIGNATURE_LEN, SignatureError};
 
 pub mod path;
+pub mod relay;
+
+mod relay_addr;
+pub use relay_addr::{
+    MAX_RELAY_HOST, MAX_RELAY_TOKEN, RELAY_PORT, RELAY_SCHEME, RelayAddr, RelayAddrError, RelayHost,
+    RelayToken,
+};
 
 mod secret_key;
 pub use secret_key::{SECRET_KEY_LEN, SecretKey};

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 
 use crate::node_id::NodeId;
+use crate::relay_addr::RelayAddr;
 use crate::transport_addr::TransportAddr;
 
 /// Addresses in one [`NodeAddr`] at most: every one costs its reader a dial, and a machine with more interfaces than
 /// this is better named by its best ones.
 pub const MAX_ADDRS: usize = 32;
+
+/// Relays in one [`NodeAddr`] at most: a node keeps to two, and every one costs its reader a connection.
+pub const MAX_RELAYS: usize = 4;
 
 /// A node and the places where it may answer, best first.
 ///
@@ -16,12 +20,13 @@ pub const MAX_ADDRS: usize = 32;
 pub struct NodeAddr {
     id: NodeId,
     addrs: Vec<TransportAddr>,
+    relays: Vec<RelayAddr>,
 }
 
 impl NodeAddr {
     /// The node `id`, with no address yet.
     pub fn new(id: NodeId) -> Self {
-        Self { id, addrs: Vec::new() }
+        Self { id, addrs: Vec::new(), relays: Vec::new() }
     }
 
     /// Adds one place to try, after those that are there already.
@@ -41,6 +46,22 @@ impl NodeAddr {
     #[must_use]
     pub fn with_addrs(self, addrs: impl IntoIterator<Item = TransportAddr>) -> Self {
         addrs.into_iter().fold(self, Self::with_addr)
+    }
+
+    /// Adds one relay through which to try, after those that are there already. One whose key is there already is
+    /// not added again, and beyond [`MAX_RELAYS`] no more are.
+    #[must_use]
+    pub fn with_relay(mut self, relay: RelayAddr) -> Self {
+        if self.relays.len() < MAX_RELAYS && self.relays.iter().all(|known| known.id() != relay.id()) {
+            self.relays.push(relay);
+        }
+        self
+    }
+
+    /// Adds several relays, as [`with_relay`](Self::with_relay) adds one.
+    #[must_use]
+    pub fn with_relays(self, relays: impl IntoIterator<Item = RelayAddr>) -> Self {
+        relays.into_iter().fold(self, Self::with_relay)
     }
 
     /// The node.
@@ -69,6 +90,18 @@ impl NodeAddr {
         })
     }
 
+    /// The relays through which to try, best first.
+    pub fn relays(&self) -> &[RelayAddr] {
+        &self.relays
+    }
+
+    /// The same node without relays.
+    #[must_use]
+    pub fn without_relays(mut self) -> Self {
+        self.relays.clear();
+        self
+    }
+
     /// The same node without the places that `keep` says no to.
     #[must_use]
     pub fn retaining(mut self, keep: impl FnMut(&TransportAddr) -> bool) -> Self {
@@ -76,9 +109,9 @@ impl NodeAddr {
         self
     }
 
-    /// Whether there is no place to try.
+    /// Whether there is no place to try, and no relay either.
     pub fn is_empty(&self) -> bool {
-        self.addrs.is_empty()
+        self.addrs.is_empty() && self.relays.is_empty()
     }
 }
 

@@ -52,6 +52,11 @@ impl DatagramQueue {
         self.waiting.is_empty()
     }
 
+    /// How many bytes the next datagram may have without another giving way to it.
+    pub(crate) fn space(&self) -> usize {
+        self.limit.saturating_sub(self.cost).saturating_sub(DATAGRAM_OVERHEAD)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
         self.cost = 0;

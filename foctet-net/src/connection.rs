@@ -189,6 +189,12 @@ impl Connection {
         self.inner.carrier.read_datagram().await
     }
 
+    /// How many bytes the next datagram may have without an older unsent one being dropped for it: who would rather
+    /// drop the newest asks before it sends.
+    pub fn datagram_send_space(&self) -> usize {
+        self.inner.carrier.datagram_send_space()
+    }
+
     /// The largest datagram that can be sent now, in bytes; `None` where the peer takes none. Over QUIC it
     /// follows what the path can carry.
     pub fn max_datagram_size(&self) -> Option<usize> {
@@ -227,6 +233,17 @@ impl Connection {
     pub(crate) async fn delivered(&self) {
         self.inner.finishing.delivered().await;
         self.inner.carrier.delivered().await;
+    }
+
+    /// How many packets were sent; see [`told`](Self::told).
+    pub(crate) fn packets_sent(&self) -> u64 {
+        self.inner.carrier.packets_sent()
+    }
+
+    /// Waits until a connection that was closed has sent a packet that says so, where it sends packets: more than
+    /// it had sent before. The caller bounds the time.
+    pub(crate) async fn told(&self, before: u64) {
+        self.inner.carrier.told(before).await;
     }
 
     /// Waits until a connection that is over has told the peer.

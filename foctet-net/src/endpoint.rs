@@ -6,6 +6,7 @@ mod bind;
 mod builder;
 mod close;
 mod connect;
+mod endpoint_limits;
 mod live;
 
 use std::fmt;
@@ -18,7 +19,8 @@ use tokio::task::JoinSet;
 pub(crate) use arrivals::{Arrivals, Slot};
 pub use builder::Builder;
 pub use connect::ConnectOptions;
-pub(crate) use connect::{Contender, Dialling};
+pub(crate) use connect::{Contender, Dialling, preferring};
+pub use endpoint_limits::EndpointLimits;
 pub(crate) use live::Live;
 
 use crate::connection::Connection;
@@ -26,6 +28,7 @@ use crate::error::{ConnectError, HandshakeFailure};
 use crate::identity::Identity;
 use crate::path::Transports;
 use crate::quic::QuicDialler;
+use crate::relay::{RelayStatus, Relays, RelaysState};
 
 /// This node's presence on the network: it dials other nodes and accepts their connections, over QUIC and over TCP,
 /// both on one port number.
@@ -34,16 +37,18 @@ use crate::quic::QuicDialler;
 /// open live on. [`close`](Self::close) ends everything, and well.
 #[derive(Clone)]
 pub struct Endpoint {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    identity: Identity,
+pub(crate) struct Inner {
+    pub(crate) identity: Identity,
     transports: Transports,
     handshake_timeout: std::time::Duration,
     local_addrs: Vec<TransportAddr>,
-    quic: Option<QuicDialler>,
+    pub(crate) quic: Option<QuicDialler>,
     mux: foctet_mux::Config,
+    pub(crate) relays: Relays,
+    relay_only: bool,
     addr: watch::Receiver<NodeAddr>,
     accepted: Mutex<mpsc::Receiver<Connection>>,
     failures: broadcast::Sender<HandshakeFailure>,
@@ -78,6 +83,26 @@ impl Endpoint {
     /// [`addr`](Self::addr), and every change of it.
     pub fn watch_addr(&self) -> watch::Receiver<NodeAddr> {
         self.inner.addr.clone()
+    }
+
+    /// The relays that the endpoint keeps connections to, its own ones first.
+    pub fn relays(&self) -> Vec<RelayStatus> {
+        self.inner.relays.state().relays
+    }
+
+    /// [`relays`](Self::relays), and every change of it.
+    pub fn watch_relays(&self) -> watch::Receiver<RelaysState> {
+        self.inner.relays.watch_state()
+    }
+
+    /// Waits until one of this node's own relays serves it; for ever where it has none, or none can be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn online(&self) {
+        // It fails only when the endpoint is gone, which `self` rules out.
+        self.inner.relays.watch_state().wait_for(RelaysState::is_online).await.ok();
     }
 
     /// Connects to a node for an application protocol, over whichever transport is up first.
@@ -160,6 +185,7 @@ impl Drop for Inner {
             // noq goes on as long as a connection does, and must not collect diallers that nobody accepts.
             quic.endpoint.set_server_config(None);
         }
+        self.relays.forsake();
     }
 }
 

@@ -7,7 +7,7 @@ mod handshake;
 mod stream;
 
 pub use bind::BindError;
-pub use connect::{Attempt, AttemptError, ConnectError};
+pub use connect::{Attempt, AttemptError, ConnectError, Place};
 pub use connection::{ConnectionError, IoFailure, SendDatagramError};
 pub use handshake::{HandshakeError, HandshakeFailure};
 pub use stream::{ClosedStream, ReadError, ReadExactError, ReadToEndError, WriteError};

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-/// Streams in both directions that a peer may have open at once. A thousand parallel requests are honest use;
+/// Streams of each kind that a peer may have open at once. A thousand parallel requests are honest use;
 /// what each costs before it carries data is a few hundred bytes.
-pub(crate) const MAX_STREAMS_BIDI: u32 = 4096;
-
-/// Streams towards us that a peer may have open at once.
-pub(crate) const MAX_STREAMS_UNI: u32 = 4096;
+pub(crate) const MAX_STREAMS: u32 = 4096;
 
 /// Bytes that a peer may send on one stream over TCP beyond what was read from it: 1 Gbit/s at 64 ms.
 pub(crate) const STREAM_RECEIVE_WINDOW: u32 = 8 * 1024 * 1024;

@@ -9,6 +9,6 @@ mod socket;
 
 pub(crate) use accept::accept;
 pub(crate) use config::QuicConfig;
-pub(crate) use dial::{QuicDialler, dial};
-pub(crate) use paths::{NoRelays, PathsShared, Watched};
-pub(crate) use socket::{Receiver, Sockets};
+pub(crate) use dial::{Late, QuicDialler, dial};
+pub(crate) use paths::{PathsShared, Watched};
+pub(crate) use socket::{Legs, Receiver, Sockets, Via, is_mapped};

@@ -5,7 +5,9 @@ mod convert;
 mod dial;
 mod goodbye;
 mod listener;
+mod spliced;
 
 pub(crate) use config::{TcpConfig, mux_config};
 pub(crate) use dial::dial;
-pub(crate) use listener::listen;
+pub(crate) use listener::{listen, take_spliced};
+pub(crate) use spliced::dial_spliced;

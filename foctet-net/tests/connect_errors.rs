@@ -13,7 +13,7 @@ use std::time::Duration;
 use foctet_core::{NodeAddr, SecretKey, TransportAddr};
 use foctet_net::{
     Attempt, AttemptError, BindError, Builder, ConnectError, ConnectOptions, Endpoint, MAX_ALPN_LENGTH,
-    Prefer, Transport, Transports,
+    Place, Prefer, Transport, Transports,
 };
 use tokio::time::{Instant, timeout};
 
@@ -49,7 +49,7 @@ fn closed_tcp() -> TransportAddr {
 }
 
 fn attempt<'a>(attempts: &'a [Attempt], addr: &TransportAddr) -> &'a AttemptError {
-    &attempts.iter().find(|attempt| attempt.addr == *addr).expect("every address is named").error
+    &attempts.iter().find(|attempt| attempt.at == Place::Addr(*addr)).expect("every address is named").error
 }
 
 #[tokio::test]

@@ -177,6 +177,14 @@ impl PathAgent {
         }
     }
 
+    /// The peer can be reached through this relay too: the dialler opens a path there and keeps it as a standby, as it does
+    /// with relayed paths that were open once. Four at most.
+    pub fn handle_relay_offered(&mut self, now: Instant, key: PathKey) {
+        let now = self.tick(now);
+        self.relays.offered(now, key);
+        self.decide(now);
+    }
+
     /// Our connection to a relay is down: its paths are dead at once.
     pub fn handle_relay_lost(&mut self, now: Instant, relay: NodeId) {
         let now = self.tick(now);

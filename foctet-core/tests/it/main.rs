@@ -8,6 +8,7 @@ mod node_id;
 mod path_agent;
 #[path = "../../../fuzz/bodies/path_agent.rs"]
 mod path_agent_body;
+mod relay_addr;
 mod round_trips;
 mod ticket;
 mod transport_addr;

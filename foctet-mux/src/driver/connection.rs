@@ -153,6 +153,11 @@ impl Connection {
         poll_fn(|cx| self.shared().poll(Mux::read_datagram, |wakers| wakers.datagram.add(cx))).await
     }
 
+    /// How many bytes the next datagram may have without an older unsent one being dropped for it.
+    pub fn datagram_send_space(&self) -> usize {
+        self.shared().look(|state| state.mux.datagram_send_space())
+    }
+
     /// The longest datagram, in bytes, that the peer takes; `None` if it takes none or is not yet known.
     pub fn max_datagram_size(&self) -> Option<usize> {
         self.shared().look(|state| state.mux.max_datagram_size())

@@ -311,6 +311,11 @@ impl Mux {
         Ok(())
     }
 
+    /// How many bytes the next datagram may have without an older unsent one being dropped for it.
+    pub fn datagram_send_space(&self) -> usize {
+        self.unsent_datagrams.space()
+    }
+
     /// Takes the next datagram; those from before the loss of the connection come first.
     pub fn read_datagram(&mut self) -> Poll<Result<Bytes, ConnectionError>> {
         match (self.received_datagrams.pop(), &self.error) {

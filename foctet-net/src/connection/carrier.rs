@@ -4,6 +4,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use foctet_core::NodeId;
 use tokio::sync::broadcast;
 use tokio::time::sleep;
 
@@ -15,41 +16,52 @@ use crate::stream::{RecvCarrier, SendCarrier};
 /// How often to look whether a closing connection has sent all that it had.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
+/// How often to look whether a close was sent.
+const LOOK_SOON: Duration = Duration::from_millis(1);
+
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
-    Quic(quic::Watched),
-    Tcp { mux: foctet_mux::Connection, remote: SocketAddr },
+    Quic {
+        connection: quic::Watched,
+    },
+    /// Over a socket, or over a stream that a relay has spliced.
+    Tcp {
+        mux: foctet_mux::Connection,
+        remote: SocketAddr,
+        relay: Option<NodeId>,
+    },
 }
 
 impl Carrier {
     pub(crate) fn transport(&self) -> Transport {
         match self {
-            Self::Quic(_) => Transport::Quic,
+            Self::Quic { .. } => Transport::Quic,
             Self::Tcp { .. } => Transport::Tcp,
         }
     }
 
     pub(crate) fn remote_address(&self) -> SocketAddr {
         match self {
-            Self::Quic(connection) => connection.remote_address(),
+            Self::Quic { connection, .. } => connection.remote_address(),
             Self::Tcp { remote, .. } => *remote,
         }
     }
 
     pub(crate) fn rtt(&self) -> Duration {
         match self {
-            Self::Quic(connection) => connection.rtt(),
+            Self::Quic { connection, .. } => connection.rtt(),
             Self::Tcp { mux, .. } => mux.rtt().unwrap_or_default(),
         }
     }
 
     pub(crate) fn paths(&self) -> Vec<PathInfo> {
         match self {
-            Self::Quic(connection) => connection.paths(),
-            Self::Tcp { .. } => vec![PathInfo {
-                kind: PathKind::Direct,
+            Self::Quic { connection, .. } => connection.paths(),
+            Self::Tcp { remote, relay, .. } => vec![PathInfo {
+                kind: if relay.is_some() { PathKind::Relay } else { PathKind::Direct },
                 transport: Transport::Tcp,
-                remote: self.remote_address(),
+                remote: *remote,
+                relay: *relay,
                 rtt: self.rtt(),
                 in_use: true,
             }],
@@ -58,27 +70,27 @@ impl Carrier {
 
     pub(crate) fn path_events(&self) -> Option<broadcast::Receiver<PathEvent>> {
         match self {
-            Self::Quic(connection) => Some(connection.path_events()),
+            Self::Quic { connection, .. } => Some(connection.path_events()),
             Self::Tcp { .. } => None,
         }
     }
 
     /// The application has taken the connection.
     pub(crate) fn accepted(&self) {
-        if let Self::Quic(connection) = self {
+        if let Self::Quic { connection, .. } = self {
             connection.accepted();
         }
     }
 
     pub(crate) fn allow_direct(&self) {
-        if let Self::Quic(connection) = self {
+        if let Self::Quic { connection, .. } = self {
             connection.allow_direct();
         }
     }
 
     pub(crate) fn stats(&self) -> ConnectionStats {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let stats = connection.stats();
                 ConnectionStats {
                     bytes_sent: stats.udp_tx.bytes,
@@ -103,7 +115,7 @@ impl Carrier {
     /// that everything counts as wanting one until [`ask`](Self::ask) has been answered.
     pub(crate) fn progress(&self) -> Progress {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let stats = connection.stats();
                 // Without packets that only acknowledge.
                 Progress { sent: stats.sent_bytes, received: stats.udp_rx.bytes }
@@ -127,7 +139,7 @@ impl Carrier {
 
     pub(crate) async fn open_bi(&self) -> Result<(SendCarrier, RecvCarrier), ConnectionError> {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let (send, recv) = connection.open_bi().await?;
                 Ok((SendCarrier::Quic(send), RecvCarrier::Quic(recv)))
             }
@@ -140,14 +152,14 @@ impl Carrier {
 
     pub(crate) async fn open_uni(&self) -> Result<SendCarrier, ConnectionError> {
         match self {
-            Self::Quic(connection) => Ok(SendCarrier::Quic(connection.open_uni().await?)),
+            Self::Quic { connection, .. } => Ok(SendCarrier::Quic(connection.open_uni().await?)),
             Self::Tcp { mux, .. } => Ok(SendCarrier::Tcp(mux.open_uni().await?)),
         }
     }
 
     pub(crate) async fn accept_bi(&self) -> Result<(SendCarrier, RecvCarrier), ConnectionError> {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 let (send, recv) = connection.accept_bi().await?;
                 Ok((SendCarrier::Quic(send), RecvCarrier::Quic(recv)))
             }
@@ -160,35 +172,42 @@ impl Carrier {
 
     pub(crate) async fn accept_uni(&self) -> Result<RecvCarrier, ConnectionError> {
         match self {
-            Self::Quic(connection) => Ok(RecvCarrier::Quic(connection.accept_uni().await?)),
+            Self::Quic { connection, .. } => Ok(RecvCarrier::Quic(connection.accept_uni().await?)),
             Self::Tcp { mux, .. } => Ok(RecvCarrier::Tcp(mux.accept_uni().await?)),
         }
     }
 
     pub(crate) fn send_datagram(&self, data: Bytes) -> Result<(), SendDatagramError> {
         match self {
-            Self::Quic(connection) => Ok(connection.send_datagram(data)?),
+            Self::Quic { connection, .. } => Ok(connection.send_datagram(data)?),
             Self::Tcp { mux, .. } => Ok(mux.send_datagram(data)?),
         }
     }
 
     pub(crate) async fn read_datagram(&self) -> Result<Bytes, ConnectionError> {
         match self {
-            Self::Quic(connection) => Ok(connection.read_datagram().await?),
+            Self::Quic { connection, .. } => Ok(connection.read_datagram().await?),
             Self::Tcp { mux, .. } => Ok(mux.read_datagram().await?),
+        }
+    }
+
+    pub(crate) fn datagram_send_space(&self) -> usize {
+        match self {
+            Self::Quic { connection, .. } => connection.datagram_send_buffer_space(),
+            Self::Tcp { mux, .. } => mux.datagram_send_space(),
         }
     }
 
     pub(crate) fn max_datagram_size(&self) -> Option<usize> {
         match self {
-            Self::Quic(connection) => connection.max_datagram_size(),
+            Self::Quic { connection, .. } => connection.max_datagram_size(),
             Self::Tcp { mux, .. } => mux.max_datagram_size(),
         }
     }
 
     pub(crate) fn close(&self, code: u64, reason: &[u8]) {
         match self {
-            Self::Quic(connection) => {
+            Self::Quic { connection, .. } => {
                 connection.close(noq::VarInt::from_u64(code).unwrap_or(noq::VarInt::MAX), reason);
             }
             Self::Tcp { mux, .. } => {
@@ -200,14 +219,14 @@ impl Carrier {
 
     pub(crate) async fn closed(&self) -> ConnectionError {
         match self {
-            Self::Quic(connection) => connection.closed().await.into(),
+            Self::Quic { connection, .. } => connection.closed().await.into(),
             Self::Tcp { mux, .. } => mux.closed().await.into(),
         }
     }
 
     pub(crate) fn close_reason(&self) -> Option<ConnectionError> {
         match self {
-            Self::Quic(connection) => connection.close_reason().map(Into::into),
+            Self::Quic { connection, .. } => connection.close_reason().map(Into::into),
             Self::Tcp { mux, .. } => mux.close_reason().map(Into::into),
         }
     }
@@ -221,6 +240,22 @@ impl Carrier {
         // A question may overtake what was queued with it, but not what was queued before the answer to another.
         for _ in 0..2 {
             mux.ping().await.ok();
+        }
+    }
+
+    /// UDP packets sent; none over TCP.
+    pub(crate) fn packets_sent(&self) -> u64 {
+        match self {
+            Self::Quic { connection, .. } => connection.stats().udp_tx.datagrams,
+            Self::Tcp { .. } => 0,
+        }
+    }
+
+    /// Waits for the next packet after so many, which the caller bounds: noq sends a close at once, but in a task of its own.
+    pub(crate) async fn told(&self, before: u64) {
+        let Self::Quic { connection, .. } = self else { return };
+        while connection.stats().udp_tx.datagrams <= before {
+            sleep(LOOK_SOON).await;
         }
     }
 

@@ -1,11 +1,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use foctet_core::{NodeAddr, NodeId, TransportAddr};
+use foctet_core::{NodeAddr, NodeId, RelayAddr, TransportAddr};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::os::{InterfaceAddr, interface_addrs};
+use crate::relay::{MAX_HOMES, RelaysState};
 
 /// How often the interfaces are looked at. A change is noticed late by this much at most; asking costs some 50 us.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -58,21 +59,50 @@ enum Rank {
     Loopback,
 }
 
-/// Where the endpoint can be dialled now.
-pub(super) fn current(id: NodeId, listening: &[Listening]) -> NodeAddr {
-    node_addr(id, listening, &interface_addrs())
+/// What an endpoint tells others of itself.
+pub(super) struct Announced {
+    pub(super) id: NodeId,
+    /// Empty where everything goes through relays.
+    pub(super) listening: Vec<Listening>,
+    /// The relays asked for.
+    pub(super) configured: Vec<RelayAddr>,
+}
+
+impl Announced {
+    /// Where the endpoint can be reached now.
+    pub(super) fn current(&self, relays: &RelaysState) -> NodeAddr {
+        let addr = node_addr(self.id, &self.listening, &interface_addrs());
+        let mut addr = if self.listening.iter().any(|bound| bound.udp) {
+            addr.with_addrs(relays.observed_udp().into_iter().map(TransportAddr::udp))
+        } else {
+            addr
+        };
+        let up = relays.relays.iter().filter(|status| status.home && status.is_up() && !status.is_draining());
+        addr = addr.with_relays(up.take(MAX_HOMES).map(|status| status.addr.clone()));
+        if addr.relays().is_empty() {
+            // Until one is up, those that it will most likely be.
+            let configured = self.configured.iter().take(MAX_HOMES);
+            addr = addr.with_relays(configured.map(|relay| relay.clone().with_token(None)));
+        }
+        addr
+    }
 }
 
 /// Keeps the address up to date until nobody looks at it.
-pub(super) async fn watch(id: NodeId, listening: Vec<Listening>, addr: watch::Sender<NodeAddr>) {
+pub(super) async fn watch(
+    announced: Announced,
+    mut relays: watch::Receiver<RelaysState>,
+    addr: watch::Sender<NodeAddr>,
+) {
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            Ok(()) = relays.changed() => {}
             () = addr.closed() => return,
         }
-        let now = current(id, &listening);
+        let now = announced.current(&relays.borrow_and_update().clone());
         addr.send_if_modified(|known| {
             let changed = *known != now;
             *known = now;

@@ -1,13 +1,17 @@
+mod relayed;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foctet_core::NodeId;
+use relayed::Relayed;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
 use crate::connection::Connection;
-use crate::endpoint::Live;
+use crate::endpoint::{EndpointLimits, Live};
 use crate::error::{ConnectionError, HandshakeError, HandshakeFailure};
 use crate::hello;
 use crate::limits;
@@ -20,11 +24,13 @@ pub(crate) struct Arrivals {
     failures: broadcast::Sender<HandshakeFailure>,
     live: Arc<Live>,
     half_open: Mutex<HalfOpen>,
+    relayed: Mutex<Relayed>,
 }
 
 /// How many handshakes are under way, and whose.
-#[derive(Default)]
 struct HalfOpen {
+    max: usize,
+    max_per_ip: usize,
     quic: usize,
     tcp: usize,
     sources: HashMap<(Transport, IpAddr), usize>,
@@ -35,16 +41,20 @@ pub(crate) struct Slot {
     arrivals: Arc<Arrivals>,
     transport: Transport,
     remote: SocketAddr,
+    /// The relay and the peer, as it names it.
+    relayed: Option<(NodeId, NodeId)>,
 }
 
 impl Arrivals {
     pub(crate) fn new(
         handshake_timeout: Duration,
+        bounds: &EndpointLimits,
         accepted: mpsc::Sender<Connection>,
         failures: broadcast::Sender<HandshakeFailure>,
         live: Arc<Live>,
     ) -> Self {
-        Self { handshake_timeout, accepted, failures, live, half_open: Mutex::default() }
+        let half_open = Mutex::new(HalfOpen::new(bounds.half_open, bounds.half_open_per_ip));
+        Self { handshake_timeout, accepted, failures, live, half_open, relayed: Mutex::default() }
     }
 
     pub(crate) fn handshake_timeout(&self) -> Duration {
@@ -67,7 +77,22 @@ impl Arrivals {
             self.failed(transport, remote, HandshakeError::Overloaded);
             return None;
         }
-        Some(Slot { arrivals: Arc::clone(self), transport, remote })
+        Some(Slot { arrivals: Arc::clone(self), transport, remote, relayed: None })
+    }
+
+    /// As [`begin`](Self::begin), over a stream that a relay has spliced; `remote` is the relay's address.
+    pub(crate) fn begin_relayed(
+        self: &Arc<Self>,
+        relay: NodeId,
+        peer: NodeId,
+        remote: SocketAddr,
+    ) -> Option<Slot> {
+        let transport = Transport::Tcp;
+        if !self.relayed.lock().unwrap_or_else(PoisonError::into_inner).begin(relay, peer) {
+            self.failed(transport, remote, HandshakeError::Overloaded);
+            return None;
+        }
+        Some(Slot { arrivals: Arc::clone(self), transport, remote, relayed: Some((relay, peer)) })
     }
 
     /// Hands a connection to the application once its dialler has said hello.
@@ -106,6 +131,10 @@ impl Arrivals {
 }
 
 impl HalfOpen {
+    fn new(max: usize, max_per_ip: usize) -> Self {
+        Self { max, max_per_ip, quic: 0, tcp: 0, sources: HashMap::new() }
+    }
+
     fn of(&self, transport: Transport) -> usize {
         match transport {
             Transport::Quic => self.quic,
@@ -122,7 +151,7 @@ impl HalfOpen {
 
     fn begin(&mut self, transport: Transport, source: IpAddr) -> bool {
         let from_source = self.sources.get(&(transport, source)).copied().unwrap_or_default();
-        if self.of(transport) >= limits::MAX_HALF_OPEN || from_source >= limits::MAX_HALF_OPEN_PER_IP {
+        if self.of(transport) >= self.max || from_source >= self.max_per_ip {
             return false;
         }
         *self.of_mut(transport) += 1;
@@ -144,6 +173,10 @@ impl HalfOpen {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if let Some((relay, peer)) = self.relayed {
+            self.arrivals.relayed.lock().unwrap_or_else(PoisonError::into_inner).end(relay, peer);
+            return;
+        }
         let mut half_open = self.arrivals.half_open.lock().unwrap_or_else(PoisonError::into_inner);
         half_open.end(self.transport, source(self.remote));
     }
@@ -163,7 +196,7 @@ mod tests {
 
     #[test]
     fn one_source_cannot_take_every_place() {
-        let mut half_open = HalfOpen::default();
+        let mut half_open = HalfOpen::new(limits::MAX_HALF_OPEN, limits::MAX_HALF_OPEN_PER_IP);
         let greedy = source("192.0.2.1:1".parse().unwrap());
         let begun = (0..1000).filter(|_| half_open.begin(Transport::Tcp, greedy)).count();
         assert_eq!(begun, limits::MAX_HALF_OPEN_PER_IP);
@@ -175,7 +208,7 @@ mod tests {
 
     #[test]
     fn many_sources_together_are_bounded_too_and_leave_nothing_behind() {
-        let mut half_open = HalfOpen::default();
+        let mut half_open = HalfOpen::new(limits::MAX_HALF_OPEN, limits::MAX_HALF_OPEN_PER_IP);
         let sources: Vec<IpAddr> = (0..2000_u32).map(|n| IpAddr::V4(n.into())).collect();
         let begun: Vec<_> = sources.iter().filter(|ip| half_open.begin(Transport::Quic, **ip)).collect();
         assert_eq!(begun.len(), limits::MAX_HALF_OPEN);

@@ -3,20 +3,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foctet_core::{NodeId, SecretKey, TransportAddr};
+use foctet_core::{NodeId, RelayAddr, SecretKey, TransportAddr};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::addresses::{self, Listening};
+use super::addresses::{self, Announced, Listening};
 use super::bind::{Bound, bind};
-use super::{Arrivals, Endpoint, Inner, Live};
+use super::{Arrivals, Endpoint, EndpointLimits, Inner, Live};
 use crate::alpn::{self, MAX_ALPN_LENGTH};
 use crate::error::{BindError, IoFailure};
 use crate::identity::{Authorize, Identity};
 use crate::limits;
-use crate::path::{DirectPolicy, Transports};
-use crate::quic::{self, NoRelays, PathsShared, QuicConfig, QuicDialler, Receiver, Sockets};
+use crate::path::{DirectPolicy, Transport, Transports};
+use crate::quic::{self, PathsShared, QuicConfig, QuicDialler, Receiver, Sockets};
+use crate::relay::{self, LegDialler, Relays};
 use crate::tcp::{self, TcpConfig};
 
 /// What an [`Endpoint`] will be.
@@ -28,7 +29,11 @@ pub struct Builder {
     authorize: Arc<Authorize>,
     handshake_timeout: Duration,
     max_idle_timeout: Duration,
+    relays: Vec<RelayAddr>,
+    relay_only: bool,
     direct: DirectPolicy,
+    limits: EndpointLimits,
+    report_addresses: bool,
 }
 
 impl Default for Builder {
@@ -41,7 +46,11 @@ impl Default for Builder {
             authorize: Arc::new(|_| true),
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
+            relays: Vec::new(),
+            relay_only: false,
             direct: DirectPolicy::default(),
+            limits: EndpointLimits::default(),
+            report_addresses: false,
         }
     }
 }
@@ -99,11 +108,42 @@ impl Builder {
         self
     }
 
+    /// This node's own relays, by which others reach it and which its address lists. It keeps connections to two of
+    /// them. By default none.
+    #[must_use]
+    pub fn relays(mut self, relays: impl IntoIterator<Item = RelayAddr>) -> Self {
+        self.relays = relays.into_iter().collect();
+        self
+    }
+
+    /// Whether connections are made through relays only: no address of this node is told to anybody but its relays,
+    /// none of a peer's is dialled, and nothing is accepted but through a relay. By default not.
+    #[must_use]
+    pub fn relay_only(mut self, relay_only: bool) -> Self {
+        self.relay_only = relay_only;
+        self
+    }
+
     /// When peers may learn this node's addresses, so that a direct path can be found beside a relayed one. By default
-    /// as soon as the application has the connection.
+    /// as soon as the application has the connection; with [`relay_only`](Self::relay_only) never.
     #[must_use]
     pub fn direct(mut self, policy: DirectPolicy) -> Self {
         self.direct = policy;
+        self
+    }
+
+    /// What peers can make the endpoint hold.
+    #[must_use]
+    pub fn limits(mut self, limits: EndpointLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether to tell those who dial over QUIC, and ask, from which address they are seen
+    /// (draft-ietf-quic-address-discovery). By default no: relays do.
+    #[must_use]
+    pub fn report_addresses(mut self, report: bool) -> Self {
+        self.report_addresses = report;
         self
     }
 
@@ -132,25 +172,46 @@ impl Builder {
         let (accepted_tx, accepted) = mpsc::channel(limits::MAX_ACCEPTED);
         let (failures, _) = broadcast::channel(limits::MAX_FAILURES);
         let live = Arc::new(Live::default());
-        let arrivals =
-            Arc::new(Arrivals::new(self.handshake_timeout, accepted_tx, failures.clone(), Arc::clone(&live)));
+        let arrivals = Arrivals::new(
+            self.handshake_timeout,
+            &self.limits,
+            accepted_tx,
+            failures.clone(),
+            Arc::clone(&live),
+        );
+        let arrivals = Arc::new(arrivals);
         let mut tasks = JoinSet::new();
 
-        let quic = open_quic(&mut bound, self.max_idle_timeout, self.direct)?;
-        let mux = tcp::mux_config(self.max_idle_timeout);
-        if self.alpns.is_empty() {
-            // Nobody can dial an endpoint without a protocol, so nobody shall wait in its kernel's queue.
+        let direct = if self.relay_only { DirectPolicy::Never } else { self.direct };
+        let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses, direct);
+        let quic = open_quic(&mut bound, config, self.max_idle_timeout, direct)?;
+        let mux = tcp::mux_config(self.max_idle_timeout, &self.limits);
+        let relays = Relays::new(LegDialler {
+            identity: identity.clone(),
+            handshake_timeout: self.handshake_timeout,
+            transports: self.transports,
+            quic: quic.as_ref().map(|quic| quic.for_legs(relay::LEG_QUEUE)),
+            mux: relay::leg_mux_config(mux.clone()),
+        });
+        // Where nobody takes them they are turned away.
+        let spliced = relays.incoming_splices();
+        if self.alpns.is_empty() || self.relay_only {
+            // Nobody can dial such an endpoint, so nobody shall wait in its kernel's queue.
             bound.iter_mut().for_each(|bound| bound.tcp = None);
-        } else {
+        }
+        if !self.alpns.is_empty() {
             let over_tcp = self.alpns.iter().map(|alpn| alpn::over_tcp(alpn)).collect();
             let tls = identity.server_config(over_tcp, Arc::clone(&self.authorize))?;
+            let config = TcpConfig { mux: mux.clone(), tls };
+            if let Some(spliced) = spliced.filter(|_| self.transports.contains(Transport::Tcp)) {
+                tasks.spawn(tcp::take_spliced(spliced, config.clone(), Arc::clone(&arrivals)));
+            }
             for bound in &mut bound {
                 if let Some(listener) = bound.tcp.take() {
                     let addr = bound.addr;
                     let listener =
                         TcpListener::from_std(listener).map_err(|error| tcp_failed(addr, error))?;
-                    let config = TcpConfig { mux: mux.clone(), tls: Arc::clone(&tls) };
-                    tasks.spawn(tcp::listen(listener, config, Arc::clone(&arrivals)));
+                    tasks.spawn(tcp::listen(listener, config.clone(), Arc::clone(&arrivals)));
                     bound.listens_tcp = true;
                 }
             }
@@ -163,10 +224,17 @@ impl Builder {
         }
 
         let listening: Vec<_> = bound.iter().map(Bound::listening).collect();
-        let (addr_tx, addr) = watch::channel(addresses::current(identity.id(), &listening));
-        tasks.spawn(addresses::watch(identity.id(), listening.clone(), addr_tx));
+        let announced = Announced {
+            id: identity.id(),
+            listening: if self.relay_only { Vec::new() } else { listening.clone() },
+            configured: self.relays,
+        };
+        relays.set_homes(&announced.configured);
+        let (addr_tx, addr) = watch::channel(announced.current(&relays.state()));
+        tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx));
         if let Some(quic) = &quic {
-            tasks.spawn(Arc::clone(&quic.paths).follow(addr.clone()));
+            tasks.spawn(Arc::clone(&quic.paths).follow_addr(addr.clone()));
+            tasks.spawn(Arc::clone(&quic.paths).follow_relays(relays.watch_state()));
         }
         let local_addrs = local_addrs(&listening);
         tracing::debug!(id = %identity.id().fmt_short(), ?local_addrs, "endpoint bound");
@@ -177,6 +245,8 @@ impl Builder {
             local_addrs,
             quic,
             mux,
+            relays,
+            relay_only: self.relay_only,
             addr,
             accepted: Mutex::new(accepted),
             failures,
@@ -196,6 +266,7 @@ fn fresh_key() -> Result<SecretKey, BindError> {
 
 fn open_quic(
     bound: &mut [Bound],
+    config: QuicConfig,
     max_idle_timeout: Duration,
     direct: DirectPolicy,
 ) -> Result<Option<QuicDialler>, BindError> {
@@ -203,7 +274,7 @@ fn open_quic(
     let Some(first) = bound.first().filter(|_| !udp.is_empty()) else { return Ok(None) };
     let failed = |error: io::Error| BindError::Udp { addr: first.addr, source: IoFailure::from(error) };
     let sockets = Sockets::new(udp).map_err(failed)?;
-    let config = Arc::new(QuicConfig::new(max_idle_timeout, direct));
+    let config = Arc::new(config);
     let endpoint = noq::Endpoint::new_with_abstract_socket(
         config.endpoint(),
         None,
@@ -211,7 +282,7 @@ fn open_quic(
         Arc::new(noq::TokioRuntime),
     )
     .map_err(failed)?;
-    let paths = PathsShared::new(endpoint.clone(), direct, Arc::new(NoRelays), max_idle_timeout);
+    let paths = PathsShared::new(endpoint.clone(), Arc::clone(&sockets), direct, max_idle_timeout);
     Ok(Some(QuicDialler { endpoint, sockets, config, paths: Arc::new(paths) }))
 }
 

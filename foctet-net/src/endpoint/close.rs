@@ -2,7 +2,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Inner;
 use crate::connection::Connection;
@@ -12,6 +12,9 @@ const DELIVERY: Duration = Duration::from_secs(3);
 
 /// How long the peers' answers to our closing are waited for after that.
 const GOODBYES: Duration = Duration::from_secs(1);
+
+/// How long to wait until closes have left this node; connections that the peer has closed before have none to send.
+const TOLD_WITHIN: Duration = Duration::from_millis(20);
 
 /// What the peers of connections that were still open are told.
 const CODE: u64 = 0;
@@ -32,17 +35,26 @@ pub(super) async fn close(inner: &Inner) {
 
     // One may have come up meanwhile.
     connections = inner.live.all();
+    let sent: Vec<_> = connections.iter().map(Connection::packets_sent).collect();
     for connection in &connections {
         connection.close(CODE, REASON);
     }
     let goodbyes = async {
+        // What goes through relays must be on its way before the legs to them end.
+        let until = Instant::now() + TOLD_WITHIN;
+        for (connection, before) in connections.iter().zip(sent) {
+            timeout_at(until, connection.told(before)).await.ok();
+        }
+        inner.relays.flushed().await;
         each(connections, |connection| async move { connection.drained().await }).await;
+        inner.relays.close().await;
         if let Some(quic) = &inner.quic {
             quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
             quic.endpoint.wait_all_draining().await;
         }
     };
     timeout(GOODBYES, goodbyes).await.ok();
+    inner.relays.end();
     if let Some(quic) = &inner.quic {
         quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
         quic.sockets.release();

@@ -1,5 +1,8 @@
 mod dialling;
+mod preferring;
 mod race;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +11,7 @@ use foctet_core::{NodeAddr, TransportAddr};
 use tokio::time::timeout;
 
 pub(crate) use dialling::Dialling;
+pub(crate) use preferring::preferring;
 pub(crate) use race::Contender;
 
 use super::Inner;
@@ -77,6 +81,7 @@ pub(super) async fn connect(
     };
     let addrs: Vec<_> = addr
         .addrs()
+        .filter(|_| !inner.relay_only)
         .filter(|addr| match addr {
             TransportAddr::Udp(_) => wanted(Transport::Quic),
             TransportAddr::Tcp(_) => wanted(Transport::Tcp),
@@ -84,10 +89,11 @@ pub(super) async fn connect(
             _ => false,
         })
         .collect();
-    if addrs.is_empty() {
+    let through = if wanted(Transport::Tcp) { addr.relays().to_vec() } else { Vec::new() };
+    if addrs.is_empty() && through.is_empty() {
         return Err(ConnectError::NoAddresses);
     }
-    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()));
+    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()).through(through));
     let (dialable, not): (Vec<_>, Vec<_>) = addrs.into_iter().partition(TransportAddr::is_dialable);
     for addr in not {
         let failure = IoFailure::new(std::io::ErrorKind::InvalidInput, "no address to send to");
@@ -96,7 +102,7 @@ pub(super) async fn connect(
 
     let mut closing = inner.closing.subscribe();
     let connect = async {
-        let contender = race::race(inner, &dialling, &dialable, options.prefer).await;
+        let contender = race::race(inner, &dialling, &dialable, Vec::new(), options.prefer).await;
         let connection = contender.ok_or_else(|| dialling.verdict(false))?.choose();
         inner.live.add(&connection);
         hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;

@@ -1,9 +1,10 @@
 use std::fmt;
 
-use foctet_core::{NodeId, TransportAddr};
+use foctet_core::{NodeId, RelayAddr, TransportAddr};
 
 use crate::error::{ConnectionError, IoFailure};
 use crate::identity::{IdentityError, Rejection, TlsError};
+use crate::relay::LegError;
 
 /// Why [`Endpoint::connect`](crate::Endpoint::connect) gave no connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,19 +75,38 @@ impl ConnectError {
     }
 }
 
-/// One address that was dialled, and how that ended.
+/// One place that was tried, and how that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The address.
-    pub addr: TransportAddr,
+    /// The place.
+    pub at: Place,
     /// How it ended.
     pub error: AttemptError,
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.addr, self.error)
+        write!(f, "{} ({})", self.at, self.error)
+    }
+}
+
+/// Where a node was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Place {
+    /// At an address.
+    Addr(TransportAddr),
+    /// Behind a relay.
+    Relay(RelayAddr),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Addr(addr) => addr.fmt(f),
+            Self::Relay(relay) => relay.fmt(f),
+        }
     }
 }
 
@@ -109,6 +129,12 @@ pub enum AttemptError {
     /// The connection came up and was lost at once.
     #[error("{0}")]
     ConnectionLost(ConnectionError),
+    /// The relay does not lead to the node.
+    #[error("{0}")]
+    Relay(LegError),
+    /// This endpoint uses too many other relays at the moment.
+    #[error("too many relays in use")]
+    TooManyRelays,
     /// Another address was faster to a final answer.
     #[error("given up")]
     GivenUp,

@@ -2,6 +2,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use foctet_core::NodeId;
+
 /// What a connection travels over. The set is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
@@ -59,12 +61,15 @@ pub enum Prefer {
 pub enum PathKind {
     /// From our address to the peer's, with nothing of foctet between.
     Direct,
+    /// Through a relay, which sees only ciphertext.
+    Relay,
 }
 
 impl fmt::Display for PathKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Direct => "direct",
+            Self::Relay => "relay",
         })
     }
 }
@@ -77,8 +82,10 @@ pub struct PathInfo {
     pub kind: PathKind,
     /// The transport.
     pub transport: Transport,
-    /// The peer's address on this path.
+    /// The peer's address on this path; of a relayed one the relay's.
     pub remote: SocketAddr,
+    /// The relay, if there is one.
+    pub relay: Option<NodeId>,
     /// The smoothed round-trip time; zero until it was measured.
     pub rtt: Duration,
     /// Whether application data takes this path now.

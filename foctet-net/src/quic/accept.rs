@@ -38,9 +38,10 @@ pub(crate) async fn accept(paths: Arc<PathsShared>, arrivals: Arc<Arrivals>) {
                     incoming.refuse();
                     continue;
                 };
-                let (arrivals, unheard, paths) = (Arc::clone(&arrivals), Arc::clone(&unheard), Arc::clone(&paths));
+                let (arrivals, unheard) = (Arc::clone(&arrivals), Arc::clone(&unheard));
+                let paths = Arc::clone(&paths);
                 handshakes.spawn(async move {
-                    let failed = take(incoming, remote, slot, &arrivals, &paths).await;
+                    let failed = take(incoming, &paths, remote, slot, &arrivals).await;
                     if matches!(failed, Err(HandshakeError::Tls(_))) && !validated {
                         unheard.note(remote);
                     }
@@ -53,10 +54,10 @@ pub(crate) async fn accept(paths: Arc<PathsShared>, arrivals: Arc<Arrivals>) {
 
 async fn take(
     incoming: noq::Incoming,
+    paths: &Arc<PathsShared>,
     remote: SocketAddr,
     slot: Slot,
     arrivals: &Arrivals,
-    paths: &Arc<PathsShared>,
 ) -> Result<(), HandshakeError> {
     let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming, paths));
     match handshaken.await.unwrap_or(Err(HandshakeError::TimedOut)) {
@@ -104,7 +105,11 @@ impl Unheard {
 async fn handshake(incoming: noq::Incoming, paths: &Arc<PathsShared>) -> Result<Connection, HandshakeError> {
     let connection = async { incoming.accept()?.await }.await.map_err(|error| failed(&error))?;
     let (alpn, id) = peer(&connection).map_err(HandshakeError::Tls)?;
-    Ok(Connection::new(Carrier::Quic(Watched::new(connection, Role::Acceptor, paths)), id, &alpn))
+    Ok(Connection::new(
+        Carrier::Quic { connection: Watched::new(connection, Role::Acceptor, id, &[], paths) },
+        id,
+        &alpn,
+    ))
 }
 
 /// The application protocol and the identity that the handshake agreed on.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use noq::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 
+use crate::EndpointLimits;
 use crate::limits;
 use crate::path::DirectPolicy;
 
@@ -36,16 +37,23 @@ pub(crate) struct QuicConfig {
 }
 
 impl QuicConfig {
-    pub(crate) fn new(max_idle_timeout: Duration, direct: DirectPolicy) -> Self {
+    pub(crate) fn new(
+        max_idle_timeout: Duration,
+        bounds: &EndpointLimits,
+        report_addresses: bool,
+        direct: DirectPolicy,
+    ) -> Self {
         let mut transport = noq::TransportConfig::default();
         transport
-            .max_concurrent_bidi_streams(limits::MAX_STREAMS_BIDI.into())
-            .max_concurrent_uni_streams(limits::MAX_STREAMS_UNI.into())
-            .stream_receive_window(limits::QUIC_STREAM_RECEIVE_WINDOW.into())
-            .receive_window(limits::RECEIVE_WINDOW.into())
-            .send_window(limits::SEND_WINDOW)
-            .datagram_receive_buffer_size(Some(limits::DATAGRAM_BUFFER))
-            .datagram_send_buffer_size(limits::DATAGRAM_BUFFER)
+            .max_concurrent_bidi_streams(bounds.streams.into())
+            .max_concurrent_uni_streams(bounds.streams.into())
+            .stream_receive_window(
+                bounds.stream_receive_window.min(limits::QUIC_STREAM_RECEIVE_WINDOW).into(),
+            )
+            .receive_window(bounds.receive_window.into())
+            .send_window(bounds.send_window)
+            .datagram_receive_buffer_size(Some(bounds.datagram_buffer))
+            .datagram_send_buffer_size(bounds.datagram_buffer)
             .crypto_buffer_size(CRYPTO_BUFFER)
             // A longer timeout than QUIC can write means none.
             .max_idle_timeout(noq::IdleTimeout::try_from(max_idle_timeout).ok())
@@ -56,11 +64,23 @@ impl QuicConfig {
             // A dial's first flight goes to every candidate, and whichever answers first is the path.
             .server_handshake_migration(true)
             // Relays tell addresses, and nodes learn them there; not peers from each other.
-            .send_observed_address_reports(false)
+            .send_observed_address_reports(report_addresses)
             .receive_observed_address_reports(false);
         if direct != DirectPolicy::Never {
             transport.max_remote_nat_traversal_addresses(MAX_CANDIDATES);
         }
+        Self { transport: Arc::new(transport) }
+    }
+
+    /// The same for dials to relays, which tell us our address, and are reached on one path. At most so many bytes of
+    /// datagrams wait to be sent.
+    pub(crate) fn for_legs(&self, datagrams: usize) -> Self {
+        let mut transport = noq::TransportConfig::clone(&self.transport);
+        transport
+            .send_observed_address_reports(false)
+            .receive_observed_address_reports(true)
+            .max_concurrent_multipath_paths(0)
+            .datagram_send_buffer_size(datagrams);
         Self { transport: Arc::new(transport) }
     }
 

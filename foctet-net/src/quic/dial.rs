@@ -1,15 +1,16 @@
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use foctet_core::TransportAddr;
 use foctet_core::path::Role;
+use foctet_core::{NodeId, TransportAddr};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::accept::peer;
 use super::config::QuicConfig;
 use super::paths::{PathsShared, Watched};
-use super::socket::Sockets;
+use super::socket::{Sockets, is_mapped};
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Contender, Dialling};
 use crate::error::{AttemptError, IoFailure};
@@ -28,39 +29,66 @@ pub(crate) struct QuicDialler {
     pub(crate) paths: Arc<PathsShared>,
 }
 
-/// Dials a peer at all of its UDP addresses at once. What each gave goes to the dial's attempts.
+impl QuicDialler {
+    /// The same sockets, for dials to relays.
+    pub(crate) fn for_legs(&self, datagrams: usize) -> Self {
+        Self { config: Arc::new(self.config.for_legs(datagrams)), ..self.clone() }
+    }
+}
+
+/// A relayed candidate, and the wait until its relay can be used. False: it never can.
+pub(crate) struct Late {
+    /// What stands for the peer behind the relay.
+    pub(crate) addr: SocketAddr,
+    pub(crate) up: Pin<Box<dyn Future<Output = bool> + Send>>,
+}
+
+/// Dials a peer at all of its UDP addresses at once, and through relays as soon as they can be used. What each address
+/// gave goes to the dial's attempts.
 pub(crate) async fn dial(
     dialling: Arc<Dialling>,
     quic: QuicDialler,
     candidates: Vec<SocketAddr>,
+    late: Vec<Late>,
 ) -> Option<Contender> {
-    let (candidates, unreached): (Vec<_>, Vec<_>) =
+    let (mut candidates, unreached): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|candidate| quic.sockets.reaches(*candidate));
     for candidate in unreached {
         dialling.note(TransportAddr::udp(candidate), AttemptError::NoSocket);
     }
+    // A relayed one may be all that there is. Nothing reaches it before it is up, when it gets what was sent so far.
+    candidates.extend(late.iter().map(|late| late.addr));
     let primary = *candidates.first()?;
-    let failure = match dial_together(&dialling, &quic, primary, candidates.clone()).await {
+    let failure = match dial_together(&dialling, &quic, primary, candidates.clone(), late).await {
         Ok(contender) => return Some(contender),
         Err(failure) => failure,
     };
     // Somebody answered first and was the wrong one: another node at an address out of date, most often. The right one
-    // may still be at the others, and is found by asking each alone.
+    // may still be at the others, and is found by asking each alone; through relays nobody else can have answered.
+    let (relayed, direct): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| is_mapped(candidate.ip()));
+    let mut groups: Vec<_> = direct.iter().map(|candidate| vec![*candidate]).collect();
+    if !relayed.is_empty() {
+        groups.push(relayed);
+    }
     let answered = matches!(failure, AttemptError::Tls(_) | AttemptError::ConnectionLost(_));
-    if !answered || candidates.len() == 1 {
-        for candidate in candidates {
+    if !answered || groups.len() <= 1 {
+        for candidate in direct {
             dialling.note_if_none(TransportAddr::udp(candidate), failure.clone());
         }
         return None;
     }
     let mut dials = JoinSet::new();
-    for candidate in candidates {
+    for group in groups {
         let (dialling, quic) = (Arc::clone(&dialling), quic.clone());
         dials.spawn(async move {
-            match dial_together(&dialling, &quic, candidate, vec![candidate]).await {
+            let primary = *group.first()?;
+            match dial_together(&dialling, &quic, primary, group, Vec::new()).await {
                 Ok(contender) => Some(contender),
                 Err(failure) => {
-                    dialling.note_if_none(TransportAddr::udp(candidate), failure);
+                    if !is_mapped(primary.ip()) {
+                        dialling.note_if_none(TransportAddr::udp(primary), failure);
+                    }
                     None
                 }
             }
@@ -80,6 +108,7 @@ async fn dial_together(
     quic: &QuicDialler,
     primary: SocketAddr,
     candidates: Vec<SocketAddr>,
+    late: Vec<Late>,
 ) -> Result<Contender, AttemptError> {
     let protocol = |words: &str| AttemptError::Tls(TlsError::Protocol(words.into()));
     let mut id = [0; INITIAL_ID_LENGTH];
@@ -94,14 +123,29 @@ async fn dial_together(
         .connect_with(config, primary, identity::SERVER_NAME)
         .map_err(|error| protocol(&error.to_string()))?;
 
-    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, connecting, &quic.paths));
-    let result = tokio::select! {
-        result = handshake => result.unwrap_or(Err(AttemptError::TimedOut)),
-        // Each has its own reason, noted below.
-        () = registration.all_failed() => Err(AttemptError::TimedOut),
+    let relays: Vec<NodeId> = candidates
+        .iter()
+        .filter_map(|candidate| quic.sockets.relayed().via(*candidate))
+        .map(|via| via.relay)
+        .collect();
+    let mut coming_up: JoinSet<Option<SocketAddr>> =
+        late.into_iter().map(|late| async move { late.up.await.then_some(late.addr) }).collect();
+    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, &quic.paths, &relays, connecting));
+    let mut handshake = pin!(handshake);
+    let result = loop {
+        tokio::select! {
+            result = &mut handshake => break result.unwrap_or(Err(AttemptError::TimedOut)),
+            // Each has its own reason, noted below.
+            () = registration.all_failed() => break Err(AttemptError::TimedOut),
+            Some(up) = coming_up.join_next() => {
+                if let Ok(Some(addr)) = up {
+                    registration.replay(|packets, size| quic.sockets.relayed().send(addr, packets, size));
+                }
+            }
+        }
     };
     if result.is_err() {
-        for candidate in candidates {
+        for candidate in candidates.into_iter().filter(|candidate| !is_mapped(candidate.ip())) {
             if let Some(failure) = registration.failure(candidate) {
                 dialling.note(TransportAddr::udp(candidate), AttemptError::Io(failure));
             }
@@ -113,13 +157,14 @@ async fn dial_together(
 /// Waits until the peer has accepted us too (HANDSHAKE_DONE).
 async fn confirm(
     dialling: &Dialling,
-    connecting: noq::Connecting,
     paths: &Arc<PathsShared>,
+    relays: &[NodeId],
+    connecting: noq::Connecting,
 ) -> Result<Contender, AttemptError> {
     let connection = connecting.await.map_err(|error| failed(&error).unproved())?;
-    let watched = Watched::new(connection.clone(), Role::Dialler, paths);
-    let contender =
-        Contender::new(Connection::new(Carrier::Quic(watched), dialling.expected, &dialling.alpn));
+    let watched = Watched::new(connection.clone(), Role::Dialler, dialling.expected, relays, paths);
+    let carrier = Carrier::Quic { connection: watched };
+    let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
     connection.handshake_confirmed().await.map_err(|error| failed(&error))?;
     let (alpn, got) = peer(&connection).map_err(AttemptError::Tls)?;
     // The verifier has made sure already; whoever changes it finds this still in the way.

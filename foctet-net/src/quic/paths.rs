@@ -6,7 +6,7 @@ mod watched;
 
 use std::net::SocketAddr;
 
-pub(crate) use shared::{NoRelays, PathsShared};
+pub(crate) use shared::PathsShared;
 pub(crate) use watched::Watched;
 
 /// An IPv4 address as such, and not in the IPv6 form that the socket adapter shows to noq.

@@ -1,15 +1,21 @@
 //! The one place that owns UDP sockets: noq sees a single IPv6 socket, and this sorts out what is behind it.
 //!
 //! - noq knows IPv4 addresses in their IPv6 form (`::ffff:a.b.c.d`), in every packet's source and destination.
-//!   Here they become IPv4 again, and choose an IPv4 socket. Later, destinations in a reserved IPv6 prefix will
-//!   stand for relayed peers, and [`Sockets::route`] is where they will part from the others; no such address
-//!   ever leaves this module.
+//!   Here they become IPv4 again, and choose an IPv4 socket.
+//! - Destinations in a reserved IPv6 prefix stand for peers behind relays; see [`Relayed`]. No such address ever leaves
+//!   this endpoint, and none that a peer names means anything.
+//! - An address that never answered gets few packets; see [`Guard`].
 //! - Nothing that one socket or one destination does ends the endpoint: errors in sending are a packet lost, and
 //!   errors in receiving a pause.
 //! - The first flight of a dial goes to all of its candidates; see [`FanOut`].
 
 mod fan_out;
+mod guard;
+mod inbox;
+mod long_header;
+mod mapped;
 mod receiver;
+mod relayed;
 mod sender;
 
 use std::io;
@@ -21,13 +27,18 @@ use noq::udp;
 use tokio::io::Interest;
 
 use fan_out::FanOut;
+use guard::Guard;
+pub(crate) use mapped::{Via, is_mapped};
 pub(crate) use receiver::Receiver;
+pub(crate) use relayed::{Legs, Relayed};
 
 /// The UDP sockets of an endpoint.
 pub(crate) struct Sockets {
     /// Empty once released. What sends and receives takes the list for one call only.
     sockets: RwLock<Arc<[Arc<UdpSocket>]>>,
     fan_out: FanOut,
+    guard: Guard,
+    relayed: Relayed,
     /// What noq takes for our address.
     nominal: SocketAddr,
 }
@@ -41,7 +52,13 @@ impl Sockets {
             .collect::<io::Result<_>>()?;
         let port = sockets.first().map_or(0, |socket| socket.local.port());
         let nominal = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        Ok(Arc::new(Self { sockets: RwLock::new(sockets), fan_out: FanOut::default(), nominal }))
+        Ok(Arc::new(Self {
+            sockets: RwLock::new(sockets),
+            fan_out: FanOut::default(),
+            guard: Guard::default(),
+            relayed: Relayed::new(),
+            nominal,
+        }))
     }
 
     /// Gives the ports back, though noq and its connections may still hold this.
@@ -57,9 +74,22 @@ impl Sockets {
         &self.fan_out
     }
 
-    /// Whether there is a socket that can send there.
+    /// The peers behind relays.
+    pub(crate) fn relayed(&self) -> &Relayed {
+        &self.relayed
+    }
+
+    /// Whether there is a socket that can send there, or a relay that may.
     pub(crate) fn reaches(&self, destination: SocketAddr) -> bool {
-        self.route(destination, None).is_some()
+        is_mapped(destination.ip()) || self.route(destination, None).is_some()
+    }
+
+    fn admits(&self, transmit: &udp::Transmit<'_>) -> bool {
+        let packets = match transmit.segment_size {
+            Some(size) if size > 0 => transmit.contents.len().div_ceil(size),
+            _ => 1,
+        };
+        self.guard.admits(transmit.destination, u32::try_from(packets).unwrap_or(u32::MAX))
     }
 
     /// The socket that sends to a destination: the one bound to the source address that noq wants, else one of the

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use foctet_mux::Config;
 
+use crate::EndpointLimits;
 use crate::limits;
 
 /// What every accepted TCP connection of an endpoint gets.
@@ -13,14 +14,20 @@ pub(crate) struct TcpConfig {
 }
 
 /// How connections are multiplexed, dialled or accepted.
-pub(crate) fn mux_config(max_idle_timeout: Duration) -> Config {
-    Config::default()
-        .max_streams_bidi(limits::MAX_STREAMS_BIDI.into())
-        .max_streams_uni(limits::MAX_STREAMS_UNI.into())
-        .stream_receive_window(limits::STREAM_RECEIVE_WINDOW.into())
-        .receive_window(limits::RECEIVE_WINDOW.into())
-        .send_window(limits::SEND_WINDOW)
-        .datagram_buffer(limits::DATAGRAM_BUFFER)
+pub(crate) fn mux_config(max_idle_timeout: Duration, bounds: &EndpointLimits) -> Config {
+    let config = match bounds.initial_windows {
+        Some((stream, connection)) => Config::default()
+            .initial_stream_receive_window(stream.into())
+            .initial_receive_window(connection.into()),
+        None => Config::default(),
+    };
+    config
+        .max_streams_bidi(bounds.streams.into())
+        .max_streams_uni(bounds.streams.into())
+        .stream_receive_window(bounds.stream_receive_window.into())
+        .receive_window(bounds.receive_window.into())
+        .send_window(bounds.send_window)
+        .datagram_buffer(bounds.datagram_buffer)
         .max_idle_timeout(Some(max_idle_timeout))
         .keep_alive(Some(limits::keep_alive(max_idle_timeout)))
 }

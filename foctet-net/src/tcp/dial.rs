@@ -3,10 +3,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foctet_core::TransportAddr;
+use foctet_core::{NodeId, TransportAddr};
 use foctet_mux::Role;
 use rustls::pki_types::ServerName;
-use tokio::io::AsyncBufReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -19,6 +19,7 @@ use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Contender, Dialling};
 use crate::error::{AttemptError, IoFailure};
 use crate::identity::{self, IdentityError, TlsError};
+use crate::relay::LegError;
 
 /// How long one address has for itself before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -75,7 +76,7 @@ async fn dial_one(
     }
 }
 
-/// TCP, TLS and QMux, up to the peer's first frame. Before that frame the peer may still refuse us.
+/// A socket, and then what [`secure`] does.
 async fn handshake(
     dialling: &Dialling,
     mux: foctet_mux::Config,
@@ -86,6 +87,17 @@ async fn handshake(
         // The peer may be gone already; the handshake will tell.
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    secure(dialling, mux, stream, remote, None).await
+}
+
+/// TLS and QMux on a byte stream, up to the peer's first frame. Before that frame the peer may still refuse us.
+pub(super) async fn secure(
+    dialling: &Dialling,
+    mux: foctet_mux::Config,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    remote: SocketAddr,
+    relay: Option<NodeId>,
+) -> Result<Contender, AttemptError> {
     let tls = dialling.identity.client_config(dialling.expected, vec![alpn::over_tcp(&dialling.alpn)]);
     let name = ServerName::try_from(identity::SERVER_NAME)
         .map_err(|error| AttemptError::Tls(TlsError::Protocol(error.to_string().into())))?;
@@ -105,7 +117,7 @@ async fn handshake(
         Err(error) => return Err(failed(&error)),
     }
     let mux = foctet_mux::Connection::new(stream, Role::Client, mux);
-    let carrier = Carrier::Tcp { mux: mux.clone(), remote };
+    let carrier = Carrier::Tcp { mux: mux.clone(), remote, relay };
     let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
     let established = async {
         mux.established().await.map_err(|error| AttemptError::ConnectionLost(error.into()))?;
@@ -120,7 +132,7 @@ async fn handshake(
     Ok(contender)
 }
 
-fn check(dialling: &Dialling, stream: &TlsStream<TcpStream>) -> Result<(), AttemptError> {
+fn check<S>(dialling: &Dialling, stream: &TlsStream<S>) -> Result<(), AttemptError> {
     let (_, session) = stream.get_ref();
     let agreed = identity::require_alpn(session.alpn_protocol()).map_err(AttemptError::Tls)?;
     if alpn::from_tcp(agreed) != Some(&*dialling.alpn) {
@@ -137,6 +149,9 @@ fn check(dialling: &Dialling, stream: &TlsStream<TcpStream>) -> Result<(), Attem
 }
 
 fn failed(error: &io::Error) -> AttemptError {
+    if let Some(relay) = error.get_ref().and_then(|error| error.downcast_ref::<LegError>()) {
+        return AttemptError::Relay(relay.clone());
+    }
     TlsError::from_io(error).map_or_else(|| AttemptError::Io(IoFailure::from(error)), AttemptError::Tls)
 }
 

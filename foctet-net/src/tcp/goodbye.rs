@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 /// How long a refused peer has to take its alert.
@@ -14,7 +13,7 @@ const DISCARDED: usize = 256 * 1024;
 ///
 /// Closing a socket with unread input resets the connection, and the reset overtakes the alert: the peer would
 /// learn nothing. So: end our side, take what still comes until the peer ends its own, and only then close.
-pub(super) async fn goodbye(mut stream: TcpStream) {
+pub(super) async fn goodbye(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let discard = async {
         stream.shutdown().await?;
         let mut buffer = [0; 4096];

@@ -2,8 +2,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foctet_core::NodeId;
 use foctet_mux::Role;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -18,6 +21,7 @@ use crate::error::{ConnectionError, HandshakeError, IoFailure};
 use crate::identity::{self, TlsError};
 use crate::os;
 use crate::path::Transport;
+use crate::relay::Spliced;
 
 /// How long to wait after an `accept` that failed for want of file descriptors or memory. Waiting connections stay
 /// in the kernel's queue meanwhile.
@@ -34,7 +38,13 @@ pub(crate) async fn listen(listener: TcpListener, config: TcpConfig, arrivals: A
                     if let Some(slot) = arrivals.begin(Transport::Tcp, remote) {
                         let config = config.clone();
                         let arrivals = Arc::clone(&arrivals);
-                        handshakes.spawn(async move { take(stream, remote, slot, &config, &arrivals).await });
+                        handshakes.spawn(async move {
+                            if let Err(error) = stream.set_nodelay(true) {
+                                // The dialler may be gone already; the handshake will tell.
+                                tracing::debug!(%error, "cannot set TCP_NODELAY");
+                            }
+                            take(stream, remote, None, slot, &config, &arrivals).await;
+                        });
                     }
                 }
                 Err(error) if os::concerns_one_connection(&error) => {
@@ -50,8 +60,39 @@ pub(crate) async fn listen(listener: TcpListener, config: TcpConfig, arrivals: A
     }
 }
 
-async fn take(stream: TcpStream, remote: SocketAddr, slot: Slot, config: &TcpConfig, arrivals: &Arrivals) {
-    let handshaken = timeout(arrivals.handshake_timeout(), handshake(stream, remote, config));
+/// Takes the streams that relays have spliced, until it is dropped.
+pub(crate) async fn take_spliced(
+    mut spliced: mpsc::Receiver<Spliced>,
+    config: TcpConfig,
+    arrivals: Arc<Arrivals>,
+) {
+    let mut handshakes = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(Spliced { stream, peer, relay, remote }) = spliced.recv() => {
+                if let Some(slot) = arrivals.begin_relayed(relay, peer, remote) {
+                    let config = config.clone();
+                    let arrivals = Arc::clone(&arrivals);
+                    handshakes.spawn(async move {
+                        take(stream, remote, Some(relay), slot, &config, &arrivals).await;
+                    });
+                }
+            }
+            Some(_) = handshakes.join_next() => {}
+            else => return,
+        }
+    }
+}
+
+async fn take(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    remote: SocketAddr,
+    relay: Option<NodeId>,
+    slot: Slot,
+    config: &TcpConfig,
+    arrivals: &Arrivals,
+) {
+    let handshaken = timeout(arrivals.handshake_timeout(), handshake(stream, remote, relay, config));
     match handshaken.await {
         Ok(Ok(connection)) => arrivals.admit(connection, slot).await,
         Ok(Err(Refusal { error, stream })) => {
@@ -66,16 +107,17 @@ async fn take(stream: TcpStream, remote: SocketAddr, slot: Slot, config: &TcpCon
 }
 
 /// A handshake that failed, and what is left to end in good manners.
-struct Refusal {
+struct Refusal<S> {
     error: HandshakeError,
-    stream: Option<TcpStream>,
+    stream: Option<S>,
 }
 
-async fn handshake(stream: TcpStream, remote: SocketAddr, config: &TcpConfig) -> Result<Connection, Refusal> {
-    if let Err(error) = stream.set_nodelay(true) {
-        // The dialler may be gone already; the handshake will tell.
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    remote: SocketAddr,
+    relay: Option<NodeId>,
+    config: &TcpConfig,
+) -> Result<Connection, Refusal<S>> {
     let stream = TlsAcceptor::from(Arc::clone(&config.tls))
         .accept(stream)
         .into_fallible()
@@ -91,12 +133,12 @@ async fn handshake(stream: TcpStream, remote: SocketAddr, config: &TcpConfig) ->
     // The dialler is verified: from here on we speak.
     let mux = foctet_mux::Connection::new(stream, Role::Server, config.mux.clone());
     mux.established().await.map_err(|error| Refusal { error: lost(error.into()), stream: None })?;
-    Ok(Connection::new(Carrier::Tcp { mux, remote }, id, &alpn))
+    Ok(Connection::new(Carrier::Tcp { mux, remote, relay }, id, &alpn))
 }
 
 /// The application protocol and the dialler. rustls lets a dialler without application protocols through, so this
 /// looks again.
-fn check(stream: &TlsStream<TcpStream>) -> Result<(Box<[u8]>, foctet_core::NodeId), TlsError> {
+fn check<S>(stream: &TlsStream<S>) -> Result<(Box<[u8]>, NodeId), TlsError> {
     let (_, session) = stream.get_ref();
     let agreed = identity::require_alpn(session.alpn_protocol())?;
     let alpn = alpn::from_tcp(agreed).ok_or(TlsError::NoAlpn)?;

@@ -2,10 +2,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use foctet_core::{NodeId, TransportAddr};
+use foctet_core::{NodeId, RelayAddr, TransportAddr};
 
 use crate::endpoint::Inner;
-use crate::error::{Attempt, AttemptError, ConnectError};
+use crate::error::{Attempt, AttemptError, ConnectError, Place};
 use crate::identity::{Identity, IdentityError, Rejection, TlsError};
 
 /// One call of `connect`: whom it is for, and what every address gave.
@@ -14,32 +14,67 @@ pub(crate) struct Dialling {
     pub(crate) expected: NodeId,
     pub(crate) alpn: Box<[u8]>,
     pub(crate) handshake_timeout: Duration,
-    addrs: Vec<TransportAddr>,
-    failures: Mutex<HashMap<TransportAddr, AttemptError>>,
+    relays: Vec<RelayAddr>,
+    places: Vec<Place>,
+    failures: Mutex<HashMap<Place, AttemptError>>,
 }
 
 impl Dialling {
     pub(super) fn new(inner: &Inner, expected: NodeId, alpn: &[u8], addrs: Vec<TransportAddr>) -> Self {
+        Self::of(inner.identity.clone(), inner.handshake_timeout, expected, alpn, addrs)
+    }
+
+    /// The same for whoever dials without an endpoint's `connect`.
+    pub(crate) fn of(
+        identity: Identity,
+        handshake_timeout: Duration,
+        expected: NodeId,
+        alpn: &[u8],
+        addrs: Vec<TransportAddr>,
+    ) -> Self {
+        let places = addrs.into_iter().map(Place::Addr).collect();
         Self {
-            identity: inner.identity.clone(),
+            identity,
             expected,
             alpn: alpn.into(),
-            handshake_timeout: inner.handshake_timeout,
-            addrs,
+            handshake_timeout,
+            relays: Vec::new(),
+            places,
             failures: Mutex::default(),
         }
     }
 
+    /// The same, with relays to try besides.
+    pub(super) fn through(mut self, relays: Vec<RelayAddr>) -> Self {
+        self.places.extend(relays.iter().map(|relay| Place::Relay(relay.clone().with_token(None))));
+        self.relays = relays;
+        self
+    }
+
+    /// The relays that streams to the peer may be asked of.
+    pub(super) fn relays(&self) -> &[RelayAddr] {
+        &self.relays
+    }
+
     /// Notes how an attempt ended.
     pub(crate) fn note(&self, addr: TransportAddr, failure: AttemptError) {
-        tracing::debug!(%addr, %failure, "dialling failed");
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).insert(addr, failure);
+        self.note_at(Place::Addr(addr), failure);
+    }
+
+    /// Notes how an attempt through a relay ended.
+    pub(crate) fn note_relay(&self, relay: &RelayAddr, failure: AttemptError) {
+        self.note_at(Place::Relay(relay.clone().with_token(None)), failure);
+    }
+
+    fn note_at(&self, at: Place, failure: AttemptError) {
+        tracing::debug!(%at, %failure, "dialling failed");
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).insert(at, failure);
     }
 
     /// Notes how an attempt ended, unless something more precise is known.
     pub(crate) fn note_if_none(&self, addr: TransportAddr, failure: AttemptError) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.entry(addr).or_insert(failure);
+        failures.entry(Place::Addr(addr)).or_insert(failure);
     }
 
     /// Whether an address has given an answer that leaves little hope for the others, and how long they may still
@@ -56,14 +91,14 @@ impl Dialling {
     }
 
     /// What to say when no connection came of it.
-    pub(super) fn verdict(&self, timed_out: bool) -> ConnectError {
+    pub(crate) fn verdict(&self, timed_out: bool) -> ConnectError {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let attempts: Vec<_> = self
-            .addrs
+            .places
             .iter()
-            .map(|addr| Attempt {
-                addr: *addr,
-                error: failures.get(addr).cloned().unwrap_or(AttemptError::TimedOut),
+            .map(|at| Attempt {
+                at: at.clone(),
+                error: failures.get(at).cloned().unwrap_or(AttemptError::TimedOut),
             })
             .collect();
         // Whoever answered tells more than those who did not; and of the answers, the surest first: a refusal comes

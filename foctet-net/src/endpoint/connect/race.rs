@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foctet_core::TransportAddr;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::Dialling;
+use super::{Dialling, preferring};
 use crate::connection::Connection;
 use crate::endpoint::Inner;
 use crate::path::Prefer;
@@ -22,6 +22,10 @@ const QUIC_AHEAD: Duration = Duration::from_millis(50);
 const TCP_GRACE: Duration = Duration::from_millis(300);
 const TCP_GRACE_ROUND_TRIPS: u32 = 3;
 
+/// How long QUIC is in the race before a stream is asked of the relays: a peer without QUIC is reached by that alone, and
+/// any other is better reached by QUIC.
+const SPLICES_AFTER: Duration = Duration::from_secs(3);
+
 /// A connection that is up, in a race that is not over. Dropped before it is chosen, it tells the peer so.
 pub(crate) struct Contender {
     connection: Connection,
@@ -34,12 +38,12 @@ impl Contender {
     }
 
     /// Ends the race: this is the connection.
-    pub(super) fn choose(mut self) -> Connection {
+    pub(crate) fn choose(mut self) -> Connection {
         self.chosen = true;
         self.connection.clone()
     }
 
-    fn rtt(&self) -> Duration {
+    pub(crate) fn rtt(&self) -> Duration {
         self.connection.rtt()
     }
 }
@@ -57,6 +61,7 @@ pub(super) async fn race(
     inner: &Inner,
     dialling: &Arc<Dialling>,
     addrs: &[TransportAddr],
+    late: Vec<quic::Late>,
     prefer: Prefer,
 ) -> Option<Contender> {
     let mut udp = Vec::new();
@@ -68,27 +73,46 @@ pub(super) async fn race(
             _ => {}
         }
     }
-    let quic = inner.quic.clone().filter(|_| !udp.is_empty());
+    let quic = inner.quic.clone().filter(|_| !udp.is_empty() || !late.is_empty());
     // Where TCP is preferred it need not be spared.
     let ahead = if quic.is_some() && prefer == Prefer::Latency { QUIC_AHEAD } else { Duration::ZERO };
-    let quic_failed = Notify::new();
+    // QUIC goes through the relays by itself, and can leave them later.
+    let before_splices = if quic.is_some() { SPLICES_AFTER } else { Duration::ZERO };
+    let quic_failed = watch::Sender::new(false);
+    let after = |wait| {
+        let mut quic_failed = quic_failed.subscribe();
+        async move {
+            tokio::select! {
+                () = sleep(wait) => {}
+                _ = quic_failed.wait_for(|failed| *failed) => {}
+            }
+        }
+    };
 
     let over_quic = async {
         match quic {
-            Some(quic) => quic::dial(Arc::clone(dialling), quic, udp).await,
+            Some(quic) => quic::dial(Arc::clone(dialling), quic, udp, late).await,
             None => None,
         }
     };
-    let over_tcp = async {
+    let directly = async {
         if tcp.is_empty() {
             return None;
         }
-        tokio::select! {
-            () = sleep(ahead) => {}
-            () = quic_failed.notified() => {}
-        }
+        after(ahead).await;
         tcp::dial(Arc::clone(dialling), inner.mux.clone(), tcp).await
     };
+    let spliced = async {
+        let through = dialling.relays();
+        if through.is_empty() {
+            return None;
+        }
+        after(before_splices).await;
+        tcp::dial_spliced(Arc::clone(dialling), inner.mux.clone(), inner.relays.clone(), through.to_vec())
+            .await
+    };
+    let (directly, spliced) = (pin!(directly), pin!(spliced));
+    let over_tcp = preferring(directly, spliced);
     let (mut over_quic, mut over_tcp) = (pin!(over_quic), pin!(over_tcp));
     let (mut quic_ended, mut tcp_ended) = (false, false);
     let mut quic_up: Option<Contender> = None;
@@ -123,7 +147,7 @@ pub(super) async fn race(
                     Some(up) => return Some(up),
                     None if tcp_ended => return None,
                     None => {
-                        quic_failed.notify_one();
+                        quic_failed.send_replace(true);
                         if let Some(patience) = dialling.patience() {
                             last_chance.set(sleep(patience));
                             hopeless = true;

@@ -12,10 +12,11 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use super::canonical;
-use super::shared::{Counted, OwnAddresses, PathsShared};
+use super::shared::{Counted, PathsShared};
 use super::watched::PathTable;
 use crate::path::{PathEvent, Transport};
 use crate::quic::config::MAX_PATHS;
+use crate::quic::socket::is_mapped;
 
 /// How long to wait where the agent has nothing to wait for.
 const IDLE: Duration = Duration::from_secs(1);
@@ -30,11 +31,12 @@ pub(super) struct Driver {
     paths: noq::PathEvents,
     told: noq::NatTraversalUpdates,
     allowed: watch::Receiver<bool>,
-    own: watch::Receiver<OwnAddresses>,
+    own: watch::Receiver<Vec<SocketAddr>>,
     lost_relays: watch::Receiver<BTreeSet<NodeId>>,
     lost: BTreeSet<NodeId>,
-    /// The addresses of our interfaces.
-    interfaces: Vec<SocketAddr>,
+    peer: NodeId,
+    /// What we last knew of our own addresses.
+    known_own: Vec<SocketAddr>,
     /// Where the peer says that it may be reached.
     remote: BTreeSet<SocketAddr>,
     samples: BTreeMap<u32, Sample>,
@@ -56,6 +58,8 @@ impl Driver {
     pub(super) fn new(
         connection: &noq::Connection,
         role: Role,
+        peer: NodeId,
+        relays: &[NodeId],
         shared: Arc<PathsShared>,
         table: Arc<PathTable>,
         allowed: watch::Receiver<bool>,
@@ -75,7 +79,8 @@ impl Driver {
             own,
             lost_relays,
             lost: BTreeSet::new(),
-            interfaces: Vec::new(),
+            peer,
+            known_own: Vec::new(),
             remote: BTreeSet::new(),
             samples: BTreeMap::new(),
             counted: Counted::new(Arc::clone(&shared)),
@@ -83,6 +88,9 @@ impl Driver {
             shared,
         };
         driver.opened(connection, 0);
+        for relay in relays {
+            driver.agent.handle_relay_offered(now(), PathsShared::relay_key(*relay));
+        }
         driver
     }
 
@@ -146,11 +154,15 @@ impl Driver {
         }
         let Some(path) = connection.path(id.into()) else { return };
         let Ok(remote) = path.remote_address() else { return };
-        let key = self.shared.routes.key(remote);
+        let key = self.shared.key(remote);
         let keep_alive =
             if key.is_direct() { self.shared.keep_alive_direct } else { self.shared.keep_alive_relayed };
         path.set_keep_alive_interval(Some(keep_alive)).ok();
-        self.table.opened(id, key, canonical(remote));
+        let place = match key.relay() {
+            Some(relay) => self.shared.sockets.relayed().place(relay),
+            None => Some(canonical(remote)),
+        };
+        self.table.opened(id, key, place);
         self.samples.insert(id, Sample::default());
         self.agent.handle_path_opened(now(), id, key);
         self.table.select(self.agent.selected());
@@ -197,7 +209,7 @@ impl Driver {
         }
         for new in told.difference(&self.remote) {
             // A stand-in for a relayed peer means something to us alone.
-            if self.shared.routes.key(*new).is_direct() {
+            if !is_mapped(new.ip()) {
                 self.agent.handle_remote_candidate(now(), *new);
             }
         }
@@ -212,10 +224,10 @@ impl Driver {
             .is_some_and(|remote| canonical(remote).ip().is_loopback());
         let own = self.own.borrow_and_update();
         // The first look changes nothing.
-        let changed = !self.interfaces.is_empty() && self.interfaces != own.interfaces;
-        self.interfaces.clone_from(&own.interfaces);
+        let changed = !self.known_own.is_empty() && self.known_own != *own;
+        self.known_own.clone_from(&own);
         let mut addrs: Vec<SocketAddr> = Vec::new();
-        for addr in own.interfaces.iter().chain(&own.reflexive) {
+        for addr in own.iter() {
             if (near || !addr.ip().is_loopback()) && !addrs.contains(addr) {
                 addrs.push(*addr);
             }
@@ -291,7 +303,7 @@ impl Driver {
                 connection.remove_nat_traversal_address(addr).ok();
             }
             Action::OpenRelay(key) => {
-                if let Some(addr) = self.shared.routes.address(key) {
+                if let Some(addr) = key.relay().and_then(|relay| self.shared.address(relay, self.peer)) {
                     // That it opened is told by an event.
                     drop(connection.open_path_ensure(addr, noq::PathStatus::Backup));
                 }

@@ -12,49 +12,20 @@ use tokio::time::Instant;
 
 use crate::limits;
 use crate::path::DirectPolicy;
+use crate::quic::socket::{Sockets, Via};
+use crate::relay::RelaysState;
 
 /// Between two resets of the probes' backoff. A reset is for all connections of an endpoint, as noq has it.
 const RESET_PAUSE: Duration = Duration::from_secs(1);
 
-/// Tells paths through relays from others. What is no relay's is direct.
-pub(crate) trait Routes: Send + Sync {
-    /// Where a path leads that has this address in noq.
-    fn key(&self, remote: SocketAddr) -> PathKey;
-
-    /// The address that stands for a relayed path, if it can be opened now.
-    fn address(&self, key: PathKey) -> Option<SocketAddr>;
-}
-
-/// For an endpoint without relays.
-pub(crate) struct NoRelays;
-
-impl Routes for NoRelays {
-    fn key(&self, remote: SocketAddr) -> PathKey {
-        PathKey::Direct(super::canonical(remote))
-    }
-
-    fn address(&self, _: PathKey) -> Option<SocketAddr> {
-        None
-    }
-}
-
-/// Addresses at which this node may be reached over UDP.
-#[derive(Debug, Default)]
-pub(crate) struct OwnAddresses {
-    /// Of our interfaces, best first.
-    pub(crate) interfaces: Vec<SocketAddr>,
-    /// As relays saw us.
-    pub(crate) reflexive: Vec<SocketAddr>,
-}
-
 /// See the [module's text](self).
 pub(crate) struct PathsShared {
     pub(crate) policy: DirectPolicy,
-    pub(crate) routes: Arc<dyn Routes>,
-    /// What peers may be told.
-    pub(crate) own: watch::Sender<OwnAddresses>,
+    pub(super) sockets: Arc<Sockets>,
+    /// What peers may be told: where this node may be reached over UDP, best first.
+    pub(super) own: watch::Sender<Vec<SocketAddr>>,
     /// Relays that are out of reach.
-    pub(crate) lost_relays: watch::Sender<BTreeSet<NodeId>>,
+    pub(super) lost_relays: watch::Sender<BTreeSet<NodeId>>,
     pub(crate) endpoint: noq::Endpoint,
     pub(super) keep_alive_direct: Duration,
     pub(super) keep_alive_relayed: Duration,
@@ -71,13 +42,13 @@ struct Resets {
 impl PathsShared {
     pub(crate) fn new(
         endpoint: noq::Endpoint,
+        sockets: Arc<Sockets>,
         policy: DirectPolicy,
-        routes: Arc<dyn Routes>,
         max_idle_timeout: Duration,
     ) -> Self {
         Self {
             policy,
-            routes,
+            sockets,
             own: watch::Sender::default(),
             lost_relays: watch::Sender::default(),
             endpoint,
@@ -87,19 +58,61 @@ impl PathsShared {
         }
     }
 
-    /// Keeps our interfaces' addresses up to date, as long as `addr` tells them.
-    pub(crate) async fn follow(self: Arc<Self>, mut addr: watch::Receiver<NodeAddr>) {
+    /// Keeps what peers may be told up to date, as long as `addr` tells it.
+    pub(crate) async fn follow_addr(self: Arc<Self>, mut addr: watch::Receiver<NodeAddr>) {
         loop {
-            let interfaces: Vec<_> = addr.borrow_and_update().udp().collect();
+            let udp: Vec<_> = addr.borrow_and_update().udp().collect();
             self.own.send_if_modified(|own| {
-                let changed = own.interfaces != interfaces;
-                own.interfaces = interfaces;
+                let changed = *own != udp;
+                *own = udp;
                 changed
             });
             if addr.changed().await.is_err() {
                 return;
             }
         }
+    }
+
+    /// Notes which relays served us and do no more, as long as `relays` tells it.
+    pub(crate) async fn follow_relays(self: Arc<Self>, mut relays: watch::Receiver<RelaysState>) {
+        loop {
+            {
+                let state = relays.borrow_and_update();
+                self.lost_relays.send_if_modified(|lost| {
+                    let now: BTreeSet<_> = state
+                        .relays
+                        .iter()
+                        .filter(|status| !status.is_up())
+                        .map(|status| status.addr.id())
+                        .collect();
+                    let changed = *lost != now;
+                    *lost = now;
+                    changed
+                });
+            }
+            if relays.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// A relay leads to a peer in one way.
+    pub(super) fn relay_key(relay: NodeId) -> PathKey {
+        PathKey::Relay { relay, route: 0 }
+    }
+
+    /// Where a path leads that has this address in noq.
+    pub(super) fn key(&self, remote: SocketAddr) -> PathKey {
+        match self.sockets.relayed().via(remote) {
+            Some(via) => Self::relay_key(via.relay),
+            None => PathKey::Direct(super::canonical(remote)),
+        }
+    }
+
+    /// The address that stands for a peer behind a relay, if there is a connection to that.
+    pub(super) fn address(&self, relay: NodeId, peer: NodeId) -> Option<SocketAddr> {
+        self.sockets.relayed().place(relay)?;
+        self.sockets.relayed().address(Via { relay, peer })
     }
 
     fn resets(&self) -> std::sync::MutexGuard<'_, Resets> {

@@ -1,8 +1,9 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foctet_core::NodeId;
 use foctet_core::path::{PathKey, Role};
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
@@ -10,9 +11,13 @@ use tokio::task::AbortHandle;
 use super::driver::Driver;
 use super::shared::PathsShared;
 use crate::path::{DirectPolicy, PathEvent, PathInfo, PathKind, Transport};
+use crate::quic::socket::Sockets;
 
 /// Path events that wait for a slow reader.
 const MAX_EVENTS: usize = 64;
+
+/// In place of an address that is not known any more.
+const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// A QUIC connection whose paths are watched, as long as this lives.
 pub(crate) struct Watched {
@@ -27,6 +32,7 @@ pub(crate) struct Watched {
 pub(super) struct PathTable {
     paths: Mutex<Paths>,
     pub(super) events: broadcast::Sender<PathEvent>,
+    sockets: Arc<Sockets>,
 }
 
 #[derive(Default)]
@@ -38,13 +44,29 @@ struct Paths {
 }
 
 impl Watched {
-    /// Begins to watch a connection.
-    pub(crate) fn new(connection: noq::Connection, role: Role, shared: &Arc<PathsShared>) -> Self {
-        let table =
-            Arc::new(PathTable { paths: Mutex::default(), events: broadcast::Sender::new(MAX_EVENTS) });
+    /// Begins to watch a connection; the dialler keeps paths open through all of these relays.
+    pub(crate) fn new(
+        connection: noq::Connection,
+        role: Role,
+        peer: NodeId,
+        relays: &[NodeId],
+        shared: &Arc<PathsShared>,
+    ) -> Self {
+        let table = Arc::new(PathTable {
+            paths: Mutex::default(),
+            events: broadcast::Sender::new(MAX_EVENTS),
+            sockets: Arc::clone(&shared.sockets),
+        });
         let allowed = watch::Sender::new(false);
-        let driver =
-            Driver::new(&connection, role, Arc::clone(shared), Arc::clone(&table), allowed.subscribe());
+        let driver = Driver::new(
+            &connection,
+            role,
+            peer,
+            relays,
+            Arc::clone(shared),
+            Arc::clone(&table),
+            allowed.subscribe(),
+        );
         let driver = tokio::spawn(driver.run()).abort_handle();
         Self { connection, table, policy: shared.policy, allowed, driver }
     }
@@ -72,15 +94,14 @@ impl Watched {
         self.table.infos(&self.connection)
     }
 
-    /// The peer's address on the path in use; the last one once there is none.
+    /// The peer's address on the path in use, or the relay's; the last one once there is none.
     pub(crate) fn remote_address(&self) -> SocketAddr {
-        let paths = self.table.lock();
-        paths
-            .used()
-            .and_then(|id| self.connection.path(id.into())?.remote_address().ok())
-            .map(super::canonical)
-            .or(paths.last)
-            .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+        let (used, last) = {
+            let paths = self.table.lock();
+            (paths.used(), paths.last)
+        };
+        let used = used.and_then(|id| self.table.info(&self.connection, id));
+        used.map(|path| path.remote).or(last).unwrap_or(UNKNOWN)
     }
 
     /// The round-trip time of the path in use.
@@ -109,10 +130,10 @@ impl PathTable {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn opened(&self, id: u32, key: PathKey, remote: SocketAddr) {
+    pub(super) fn opened(&self, id: u32, key: PathKey, remote: Option<SocketAddr>) {
         let mut paths = self.lock();
         paths.open.push((id, key));
-        paths.last = Some(remote);
+        paths.last = remote.or(paths.last);
     }
 
     /// The key of a path that was open.
@@ -139,11 +160,42 @@ impl PathTable {
             let paths = self.lock();
             (paths.open.clone(), paths.used())
         };
-        open.into_iter().filter_map(|(id, _)| info(connection, id, used == Some(id))).collect()
+        open.into_iter()
+            .filter_map(|(id, key)| self.describe(connection, id, key, used == Some(id)))
+            .collect()
     }
 
     pub(super) fn info(&self, connection: &noq::Connection, id: u32) -> Option<PathInfo> {
-        info(connection, id, self.lock().used() == Some(id))
+        let (key, used) = {
+            let paths = self.lock();
+            (paths.open.iter().find(|(open, _)| *open == id)?.1, paths.used() == Some(id))
+        };
+        self.describe(connection, id, key, used)
+    }
+
+    fn describe(
+        &self,
+        connection: &noq::Connection,
+        id: u32,
+        key: PathKey,
+        in_use: bool,
+    ) -> Option<PathInfo> {
+        let path = connection.path(id.into())?;
+        let (kind, remote) = match key {
+            PathKey::Direct(_) => (PathKind::Direct, super::canonical(path.remote_address().ok()?)),
+            // A relay that is gone has no address; the path to it ends soon.
+            PathKey::Relay { relay, .. } => {
+                (PathKind::Relay, self.sockets.relayed().place(relay).unwrap_or(UNKNOWN))
+            }
+        };
+        Some(PathInfo {
+            kind,
+            transport: Transport::Quic,
+            remote,
+            relay: key.relay(),
+            rtt: path.stats().rtt,
+            in_use,
+        })
     }
 }
 
@@ -151,15 +203,4 @@ impl Paths {
     fn used(&self) -> Option<u32> {
         self.selected.or_else(|| self.open.first().map(|(id, _)| *id))
     }
-}
-
-fn info(connection: &noq::Connection, id: u32, in_use: bool) -> Option<PathInfo> {
-    let path = connection.path(id.into())?;
-    Some(PathInfo {
-        kind: PathKind::Direct,
-        transport: Transport::Quic,
-        remote: super::canonical(path.remote_address().ok()?),
-        rtt: path.stats().rtt,
-        in_use,
-    })
 }

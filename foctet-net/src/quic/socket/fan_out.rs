@@ -2,11 +2,12 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use noq::ConnectionId;
 use tokio::sync::Notify;
 
+use super::long_header::{Kind, LongHeader};
 use crate::error::IoFailure;
 
 /// The dials whose first flight is under way.
@@ -27,14 +28,34 @@ pub(crate) struct FanOut {
 /// 4 s until the handshake times out at 10 s, and as much again. What answers cannot make us send more to others.
 const MAX_COPIED: u32 = 16;
 
+/// Transmits of one dial that are kept for candidates that cannot be reached yet: the first flight, and once more. Each
+/// has at most some 4 KiB.
+const MAX_KEPT: usize = 4;
+
 /// Where the first flight of one dial goes, and how that went.
 pub(crate) struct Flight {
     /// How many transmits have been copied.
     copied: AtomicU32,
     candidates: Vec<SocketAddr>,
+    /// The connection id by which we are to be answered.
+    ours: OnceLock<Box<[u8]>>,
+    answered: Mutex<Answered>,
+    /// What was sent so far, for [`Registration::replay`].
+    kept: Mutex<Vec<(Box<[u8]>, Option<usize>)>>,
     outcomes: Mutex<HashMap<SocketAddr, Option<IoFailure>>>,
     /// Told when every candidate has been tried and the kernel refused each.
     all_failed: Notify,
+}
+
+/// Who has answered a flight.
+#[derive(Default)]
+enum Answered {
+    #[default]
+    Nobody,
+    /// The node that chose this connection id.
+    By(Box<[u8]>),
+    /// Somebody who wants to be asked again (RFC 9000, section 8.1.2): with other keys, so that there is nothing to mix up.
+    Retry,
 }
 
 /// Ends the copying when dropped.
@@ -52,6 +73,9 @@ impl FanOut {
         let flight = Arc::new(Flight {
             copied: AtomicU32::new(0),
             candidates,
+            ours: OnceLock::new(),
+            answered: Mutex::default(),
+            kept: Mutex::default(),
             outcomes: Mutex::default(),
             all_failed: Notify::new(),
         });
@@ -66,8 +90,31 @@ impl FanOut {
         if self.active.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let id = initial_destination(packets)?;
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        let header = LongHeader::read(packets).filter(|header| header.kind == Kind::Initial)?;
+        let flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let flight = flights.get(header.destination)?;
+        flight.ours.get_or_init(|| header.source.into());
+        Some(Arc::clone(flight))
+    }
+
+    /// Whether a datagram that came in may go on to noq.
+    ///
+    /// The answers to a dial's first flight come from several nodes if an address is out of date. Their Initial packets have
+    /// the same keys, made from the id that we chose, so that noq would take one's acknowledgement and another's hello
+    /// for one node's, and get stuck. So only one node is heard, the first that answers: it is known by the id that it
+    /// chose, whichever way its packets take.
+    pub(super) fn admits(&self, packets: &[u8]) -> bool {
+        if self.active.load(Ordering::Relaxed) == 0 {
+            return true;
+        }
+        let Some(header) = LongHeader::read(packets) else { return true };
+        let flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered =
+            |flight: &&Arc<Flight>| flight.ours.get().is_some_and(|id| **id == *header.destination);
+        match flights.values().find(answered) {
+            Some(flight) => flight.hears(&header),
+            None => true,
+        }
     }
 }
 
@@ -81,6 +128,32 @@ impl Flight {
                 others
             }
             _ => &[],
+        }
+    }
+
+    /// Whether a packet comes from the node that answered first; it may be that this is the first.
+    fn hears(&self, header: &LongHeader<'_>) -> bool {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*answered, header.kind) {
+            (Answered::By(id), Kind::Initial | Kind::Other) => **id == *header.source,
+            (Answered::By(_), Kind::Retry) => false,
+            (Answered::Retry, _) => true,
+            (Answered::Nobody, Kind::Retry) => {
+                *answered = Answered::Retry;
+                true
+            }
+            (Answered::Nobody, Kind::Initial | Kind::Other) => {
+                *answered = Answered::By(header.source.into());
+                true
+            }
+        }
+    }
+
+    /// Keeps a transmit, cut every `segment_size` bytes, for whoever can be reached only later.
+    pub(super) fn keep(&self, contents: &[u8], segment_size: Option<usize>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_KEPT {
+            kept.push((contents.into(), segment_size));
         }
     }
 
@@ -107,6 +180,14 @@ impl Registration<'_> {
         outcomes.get(&candidate).cloned().flatten()
     }
 
+    /// Hands what was sent so far to `send`, once more: a candidate could not be reached before.
+    pub(crate) fn replay(&self, mut send: impl FnMut(&[u8], Option<usize>)) {
+        let kept = self.flight.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for (contents, segment_size) in kept.iter() {
+            send(contents, *segment_size);
+        }
+    }
+
     /// Waits until the kernel has refused every candidate.
     pub(crate) async fn all_failed(&self) {
         self.flight.all_failed.notified().await;
@@ -121,19 +202,6 @@ impl Drop for Registration<'_> {
     }
 }
 
-/// The destination connection id of an Initial packet of QUIC version 1 at the front of a datagram (RFC 9000,
-/// section 17.2.2).
-fn initial_destination(packet: &[u8]) -> Option<&[u8]> {
-    const LONG_HEADER: u8 = 0x80;
-    const TYPE: u8 = 0x30;
-    const VERSION_1: [u8; 4] = [0, 0, 0, 1];
-    let (first, rest) = packet.split_first()?;
-    let (version, rest) = rest.split_at_checked(4)?;
-    let (length, rest) = rest.split_first()?;
-    let is_initial = first & LONG_HEADER != 0 && first & TYPE == 0 && version == VERSION_1;
-    if is_initial { rest.get(..usize::from(*length)) } else { None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +211,33 @@ mod tests {
     }
 
     fn initial(first: u8, id: &[u8]) -> Vec<u8> {
-        [&[first, 0, 0, 0, 1, id.len() as u8][..], id, &[0; 20]].concat()
+        long(first, id, b"us")
+    }
+
+    fn long(first: u8, to: &[u8], from: &[u8]) -> Vec<u8> {
+        [&[first, 0, 0, 0, 1, to.len() as u8][..], to, &[from.len() as u8], from, &[0; 20]].concat()
+    }
+
+    #[test]
+    fn only_the_node_that_answers_first_is_heard() {
+        let fan_out = FanOut::default();
+        let dial = |n: u8| {
+            let registration = fan_out.register(&ConnectionId::new(&[n; 20]), vec![addr(1), addr(2)]);
+            fan_out.flight_of(&long(0xc0, &[n; 20], &[n])).unwrap();
+            registration
+        };
+        let first = dial(1);
+        assert!(fan_out.admits(&long(0xc0, &[1], b"wrong")));
+        assert!(!fan_out.admits(&long(0xc0, &[1], b"right")));
+        assert!(!fan_out.admits(&long(0xf0, &[1], b"right")), "a Retry, too late");
+        assert!(fan_out.admits(&long(0xe0, &[1], b"wrong")), "a Handshake packet");
+        assert!(fan_out.admits(&long(0xc0, b"another connection", b"right")));
+        assert!(fan_out.admits(&[0x40; 30]), "a short header");
+        let _second = dial(2);
+        assert!(fan_out.admits(&long(0xf0, &[2], b"a")), "after a Retry the keys tell them apart");
+        assert!(fan_out.admits(&long(0xc0, &[2], b"b")));
+        drop(first);
+        assert!(fan_out.admits(&long(0xc0, &[1], b"right")), "a dial that is over");
     }
 
     #[test]

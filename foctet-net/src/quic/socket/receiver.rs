@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use noq::udp::RecvMeta;
 use noq::{AsyncUdpSocket, UdpSender};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::sender::Sender;
 use super::{Sockets, UdpSocket, ip_to_noq, to_noq};
@@ -22,11 +22,16 @@ const ERRORS_IN_A_ROW: usize = 16;
 /// How long a socket rests that gives nothing but errors.
 const REST: Duration = Duration::from_millis(100);
 
+/// How long one address need not be noted again as one that answers.
+const HEARD_FOR: Duration = Duration::from_secs(1);
+
 /// What noq takes for its socket.
 pub(crate) struct Receiver {
     sockets: Arc<Sockets>,
-    /// Which socket is asked first, so that none starves another.
+    /// Which socket is asked first, so that none starves another; the packets from relays count as one more.
     next: usize,
+    /// Who was heard last, and when: most packets come from few.
+    heard: Option<(SocketAddr, Instant)>,
     /// For each socket, until when it rests after errors.
     resting: Vec<Option<Pin<Box<Sleep>>>>,
 }
@@ -34,7 +39,7 @@ pub(crate) struct Receiver {
 impl Receiver {
     pub(crate) fn new(sockets: Arc<Sockets>) -> Self {
         let resting = sockets.list().iter().map(|_| None).collect();
-        Self { sockets, next: 0, resting }
+        Self { sockets, next: 0, heard: None, resting }
     }
 }
 
@@ -50,15 +55,32 @@ impl AsyncUdpSocket for Receiver {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let sockets = self.sockets.list();
-        let count = sockets.len();
-        for offset in 0..count {
-            let index = (self.next + offset) % count;
+        let sources = sockets.len() + 1;
+        for offset in 0..sources {
+            let index = (self.next + offset) % sources;
+            if index == sockets.len() {
+                if let Poll::Ready(received) = self.sockets.relayed.inbox().poll_recv(cx, buffers, meta) {
+                    self.next = index + 1;
+                    for (meta, buffer) in meta.iter_mut().zip(buffers.iter()).take(received) {
+                        if !self.sockets.fan_out.admits(buffer.get(..meta.len).unwrap_or_default()) {
+                            meta.len = 0;
+                        }
+                    }
+                    return Poll::Ready(Ok(received));
+                }
+                continue;
+            }
             let (Some(socket), Some(resting)) = (sockets.get(index), self.resting.get_mut(index)) else {
                 continue;
             };
             if let Poll::Ready(received) = poll_socket(socket, resting, cx, buffers, meta) {
                 self.next = index + 1;
-                for meta in meta.iter_mut().take(received) {
+                for (meta, buffer) in meta.iter_mut().zip(buffers.iter()).take(received) {
+                    note_heard(&mut self.heard, &self.sockets, meta.addr);
+                    // What came in one buffer came from one address, and so from one node.
+                    if !self.sockets.fan_out.admits(buffer.get(..meta.len).unwrap_or_default()) {
+                        meta.len = 0;
+                    }
                     meta.addr = to_noq(meta.addr);
                     meta.dst_ip = meta.dst_ip.map(ip_to_noq);
                 }
@@ -78,6 +100,14 @@ impl AsyncUdpSocket for Receiver {
 
     fn may_fragment(&self) -> bool {
         self.sockets.may_fragment()
+    }
+}
+
+fn note_heard(last: &mut Option<(SocketAddr, Instant)>, sockets: &Sockets, from: SocketAddr) {
+    let now = Instant::now();
+    if last.is_none_or(|(addr, at)| addr != from || now.duration_since(at) >= HEARD_FOR) {
+        *last = Some((from, now));
+        sockets.guard.heard(from);
     }
 }
 

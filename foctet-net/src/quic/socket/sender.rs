@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use noq::UdpSender;
 use noq::udp::{Transmit, is_msg_size_err};
 
-use super::{Sockets, UdpSocket, from_noq};
+use super::{Sockets, UdpSocket, from_noq, is_mapped};
 
 type Writable = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
 
@@ -41,31 +41,43 @@ impl UdpSender for Sender {
             src_ip: transmit.src_ip.map(|ip| ip.to_canonical()),
         };
         let flight = this.sockets.fan_out.flight_of(transmit.contents);
-        match this.sockets.route(outgoing.destination, outgoing.src_ip) {
-            Some(socket) => {
-                let sent = ready!(poll_socket(&socket, &mut this.waiting, &outgoing, cx));
-                if let Err(error) = &sent
-                    && !is_msg_size_err(error)
-                {
-                    tracing::debug!(%error, to = %outgoing.destination, "a UDP packet was not sent");
+        if is_mapped(outgoing.destination.ip()) {
+            // It never waits, or one relayed path would hold up every other path of its connection.
+            this.sockets.relayed.send(outgoing.destination, outgoing.contents, outgoing.segment_size);
+        } else if this.waiting.is_none() && !this.sockets.admits(&outgoing) {
+            tracing::debug!(to = %outgoing.destination, "a UDP packet was held back: no answer from there");
+        } else {
+            match this.sockets.route(outgoing.destination, outgoing.src_ip) {
+                Some(socket) => {
+                    let sent = ready!(poll_socket(&socket, &mut this.waiting, &outgoing, cx));
+                    if let Err(error) = &sent
+                        && !is_msg_size_err(error)
+                    {
+                        tracing::debug!(%error, to = %outgoing.destination, "a UDP packet was not sent");
+                    }
+                    if let Some(flight) = &flight {
+                        flight.note(outgoing.destination, sent);
+                    }
                 }
-                if let Some(flight) = &flight {
-                    flight.note(outgoing.destination, sent);
-                }
+                None => tracing::debug!(to = %outgoing.destination, "no UDP socket of this family"),
             }
-            None => tracing::debug!(to = %outgoing.destination, "no UDP socket of this family"),
         }
         if let Some(flight) = flight {
+            flight.keep(outgoing.contents, outgoing.segment_size);
             for &copy in flight.copies(outgoing.destination) {
-                if let Some(socket) = this.sockets.route(copy, None) {
-                    let transmit = Transmit {
-                        destination: copy,
-                        ecn: outgoing.ecn,
-                        contents: outgoing.contents,
-                        segment_size: outgoing.segment_size,
-                        src_ip: None,
-                    };
-                    // Never waits: a copy that finds no room is a packet lost, and is sent again in time.
+                let transmit = Transmit {
+                    destination: copy,
+                    ecn: outgoing.ecn,
+                    contents: outgoing.contents,
+                    segment_size: outgoing.segment_size,
+                    src_ip: None,
+                };
+                // Never waits: a copy that finds no room is a packet lost, and is sent again in time.
+                if is_mapped(copy.ip()) {
+                    this.sockets.relayed.send(copy, outgoing.contents, outgoing.segment_size);
+                } else if this.sockets.admits(&transmit)
+                    && let Some(socket) = this.sockets.route(copy, None)
+                {
                     flight.note(copy, socket.try_send(&transmit));
                 }
             }

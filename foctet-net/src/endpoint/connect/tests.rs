@@ -1,0 +1,126 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use foctet_core::NodeId;
+use tokio::sync::watch;
+
+use super::{Dialling, race};
+use crate::path::{PathKind, Prefer};
+use crate::quic::{Late, Legs, Sockets, Via};
+use crate::{Connection, Endpoint};
+
+const ALPN: &[u8] = b"test/relayed/1";
+
+/// A relay as the adapter sees it: packets go from one endpoint's adapter into the other's.
+struct Wire {
+    from: NodeId,
+    to: Arc<Sockets>,
+    up: watch::Receiver<bool>,
+}
+
+impl Legs for Wire {
+    fn send(&self, via: Via, contents: &[u8], segment_size: usize) {
+        if *self.up.borrow() {
+            for packet in contents.chunks(segment_size) {
+                self.to.relayed().deliver(via.relay, self.from, Bytes::copy_from_slice(packet));
+            }
+        }
+    }
+
+    fn place(&self, _: NodeId) -> Option<SocketAddr> {
+        Some(SocketAddr::from(([192, 0, 2, 1], 4433)))
+    }
+}
+
+fn sockets(endpoint: &Endpoint) -> Arc<Sockets> {
+    Arc::clone(&endpoint.inner.quic.as_ref().unwrap().sockets)
+}
+
+struct World {
+    alice: Endpoint,
+    bob: Endpoint,
+    relay: NodeId,
+    up: watch::Sender<bool>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let alice = Endpoint::builder().bind(loopback).build().await.unwrap();
+        let bob = Endpoint::builder().bind(loopback).alpns([ALPN]).build().await.unwrap();
+        let up = watch::Sender::new(false);
+        for (from, to) in [(&alice, &bob), (&bob, &alice)] {
+            let wire = Wire { from: from.id(), to: sockets(to), up: up.subscribe() };
+            sockets(from).relayed().connect(wire);
+        }
+        let relay = foctet_core::SecretKey::from_bytes([9; 32]).node_id();
+        Self { alice, bob, relay, up }
+    }
+
+    /// Dials Bob at some addresses and through the relay.
+    async fn dial(&self, addrs: &[&str]) -> (Connection, Connection) {
+        let addrs: Vec<_> = addrs.iter().map(|addr| addr.parse().unwrap()).collect();
+        let dialling = Arc::new(Dialling::new(&self.alice.inner, self.bob.id(), ALPN, addrs.clone()));
+        let via = Via { relay: self.relay, peer: self.bob.id() };
+        let mut up = self.up.subscribe();
+        let late = Late {
+            addr: sockets(&self.alice).relayed().address(via).unwrap(),
+            up: Box::pin(async move { up.wait_for(|up| *up).await.is_ok() }),
+        };
+        let dial = async {
+            let contender =
+                race::race(&self.alice.inner, &dialling, &addrs, vec![late], Prefer::Latency).await;
+            let connection = contender.unwrap().choose();
+            crate::hello::say(&connection).await.unwrap();
+            connection
+        };
+        let (ours, theirs) = tokio::join!(dial, self.bob.accept());
+        (ours, theirs.unwrap())
+    }
+}
+
+async fn exchange(from: &Connection, to: &Connection) {
+    let content = vec![7; 300_000];
+    let mut send = from.open_uni().await.unwrap();
+    let writing = async {
+        send.write_all(&content).await.unwrap();
+        send.finish().unwrap();
+    };
+    let reading = async { to.accept_uni().await.unwrap().read_to_end(1 << 20).await.unwrap() };
+    let ((), read) = tokio::join!(writing, reading);
+    assert_eq!(read, content);
+}
+
+#[tokio::test]
+async fn a_peer_is_reached_through_a_relay_alone_once_that_can_be_used() {
+    let world = World::new().await;
+    let coming_up = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        world.up.send_replace(true);
+    };
+    let ((ours, theirs), ()) = tokio::join!(world.dial(&[]), coming_up);
+    assert_eq!(theirs.remote_id(), world.alice.id());
+    exchange(&ours, &theirs).await;
+    exchange(&theirs, &ours).await;
+    for connection in [&ours, &theirs] {
+        let path = connection.paths().into_iter().find(|path| path.in_use).unwrap();
+        assert_eq!((path.kind, path.relay), (PathKind::Relay, Some(world.relay)));
+        assert_eq!(path.remote, "192.0.2.1:4433".parse().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn whatever_answers_first_carries_the_connection() {
+    let world = World::new().await;
+    let direct = world.bob.local_addrs()[0].to_string();
+    let (ours, _theirs) = world.dial(&[&direct]).await;
+    assert_eq!(ours.paths()[0].kind, PathKind::Direct, "the relay is not up");
+
+    world.up.send_replace(true);
+    // Nobody answers there.
+    let (ours, theirs) = world.dial(&["udp:127.0.0.9:9"]).await;
+    exchange(&ours, &theirs).await;
+    assert_eq!(ours.paths()[0].kind, PathKind::Relay);
+}

@@ -1,0 +1,258 @@
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use foctet_core::NodeId;
+use foctet_core::relay::{CloseCode, Control, LegRole};
+use futures_core::Stream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::backoff::Backoff;
+use super::error::LegError;
+use super::leg::{ControlStream, Leg};
+use super::relays::Shared;
+use super::table::Signals;
+use super::watchdog::{Verdict, Watchdog};
+use super::{packets, splice};
+use crate::connection::{Carrier, Connection};
+use crate::path::Transport;
+
+/// How long a leg is kept after its last use.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// A leg that was up for so long was a success, after which waits are short again.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// The shortest wait after which even somebody in a hurry dials again.
+const AT_LEAST: Duration = Duration::from_millis(200);
+
+/// The shortest wait after another process with our key has taken over: two of them must not chase each other.
+const AFTER_REPLACED: Duration = Duration::from_secs(10);
+
+/// How often a leg is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How soon after a failure the address is asked for over UDP again, and at most how late: where UDP does not get
+/// through it seldom changes.
+const OBSERVE_AGAIN: Duration = Duration::from_secs(30);
+const OBSERVE_AT_LATEST: Duration = Duration::from_secs(300);
+
+/// Keeps a leg up for as long as somebody uses it.
+pub(super) async fn keep(shared: Arc<Shared>, relay: NodeId, signals: Arc<Signals>) {
+    let mut hold = pin!(hold(&shared, relay, &signals));
+    loop {
+        tokio::select! {
+            never = &mut hold => match never {},
+            () = unused(&shared, relay, &signals) => {
+                // Somebody may have come in this moment.
+                if shared.remove_unused(relay) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Until nobody has used the leg for a while.
+async fn unused(shared: &Shared, relay: NodeId, signals: &Signals) {
+    loop {
+        if shared.is_used(relay) {
+            signals.users.notified().await;
+            continue;
+        }
+        let before = shared.traffic(relay);
+        tokio::select! {
+            () = sleep(LINGER) => {
+                if shared.traffic(relay) == before && !shared.has_splices(relay) {
+                    return;
+                }
+            }
+            () = signals.users.notified() => {}
+        }
+    }
+}
+
+async fn hold(shared: &Arc<Shared>, relay: NodeId, signals: &Signals) -> Infallible {
+    let mut backoff = Backoff::default();
+    loop {
+        let error = match connect(shared, relay).await {
+            Ok((leg, control)) => {
+                let leg = Arc::new(leg);
+                let since = Instant::now();
+                let error = {
+                    let _up = shared.up(relay, &leg);
+                    session(shared, relay, &leg, control).await
+                };
+                tracing::debug!(relay = %relay.fmt_short(), %error, dropped = leg.dropped(), "a leg is over");
+                if since.elapsed() >= STABLE {
+                    backoff.reset();
+                }
+                error
+            }
+            Err(error) => {
+                tracing::debug!(relay = %relay.fmt_short(), %error, "no leg to a relay");
+                error
+            }
+        };
+        let replaced = matches!(error, LegError::Closed(CloseCode::Replaced | CloseCode::InUse));
+        let at_least = if replaced { AFTER_REPLACED } else { AT_LEAST };
+        shared.failed(relay, error);
+        sleep(at_least).await;
+        let rest = backoff.next(random()).saturating_sub(at_least);
+        tokio::select! {
+            () = sleep(rest) => {}
+            () = signals.hurry.notified() => {}
+        }
+    }
+}
+
+async fn connect(shared: &Shared, relay: NodeId) -> Result<(Leg, ControlStream), LegError> {
+    let dialler = shared.dialler()?;
+    let addrs = shared.addrs(relay);
+    let token = addrs.iter().find_map(|addr| addr.token()).cloned();
+    let connection = dialler.dial(&addrs, None).await?;
+    Leg::open(connection, LegRole::Traffic, token).await
+}
+
+/// All that happens on a leg, until it is over.
+async fn session(shared: &Arc<Shared>, relay: NodeId, leg: &Arc<Leg>, control: ControlStream) -> LegError {
+    let mut tasks = JoinSet::new();
+    tasks.spawn({
+        let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
+        async move { packets::receive(&leg, |peer, packet| shared.arrived(relay, peer, packet)).await }
+    });
+    tasks.spawn({
+        let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
+        async move { control.run(|frame| heard(&shared, relay, &leg, frame)).await }
+    });
+    tasks.spawn({
+        let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
+        async move { splice::accept(&leg, relay, shared.spliced()).await }
+    });
+    tasks.spawn({
+        let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
+        async move {
+            tokio::select! {
+                error = watch(&leg.connection) => error,
+                never = observe(&shared, relay, &leg.connection) => match never {},
+            }
+        }
+    });
+    let error = match tasks.join_next().await {
+        Some(Ok(error)) => error,
+        _ => LegError::NoLeg,
+    };
+    if let LegError::Protocol(_) = error {
+        leg.connection.close(CloseCode::Protocol.code(), b"");
+        return error;
+    }
+    // What the relay said is more than what one of its streams gave.
+    let error = leg.connection.close_reason().map_or(error, LegError::from);
+    leg.connection.close(0, b"");
+    error
+}
+
+fn heard(shared: &Shared, relay: NodeId, leg: &Leg, frame: Control) -> Result<(), LegError> {
+    match frame {
+        Control::Bound { channel } => leg.confirm(channel),
+        Control::Limited { limit, dropped } => {
+            tracing::debug!(relay = %relay.fmt_short(), ?limit, dropped, "hit a limit of a relay");
+            shared.limited(relay, limit, dropped);
+        }
+        Control::Draining { seconds } => {
+            tracing::debug!(relay = %relay.fmt_short(), seconds, "a relay is about to shut down");
+            shared.draining(relay);
+        }
+        Control::Signal { peer, bytes } => shared.signalled(relay, peer, bytes.into_vec().into()),
+        Control::Hello { .. } | Control::Welcome(_) | Control::Splice { .. } | Control::Spliced { .. } => {
+            return Err(LegError::Protocol("a frame where it has no place".into()));
+        }
+        // Of a later version.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Until the relay has been silent for too long, or the leg is over.
+async fn watch(connection: &Connection) -> LegError {
+    let received = || connection.inner.carrier.progress().received;
+    let mut watchdog = Watchdog::new(Instant::now().into_std(), received());
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            error = connection.closed() => return error.into(),
+            _ = ticks.tick() => match watchdog.look(Instant::now().into_std(), received()) {
+                Verdict::Alive => {}
+                Verdict::Ask => ask(connection),
+                Verdict::Dead => return LegError::Silent,
+            },
+        }
+    }
+}
+
+fn ask(connection: &Connection) {
+    match &connection.inner.carrier {
+        Carrier::Quic { connection: quic, .. } => {
+            if let Some(path) = quic.path(noq::PathId::ZERO) {
+                path.ping().ok();
+            }
+        }
+        Carrier::Tcp { .. } => connection.inner.carrier.ask(),
+    }
+}
+
+/// Learns where our UDP packets are seen to come from: on the leg itself, or on one beside it.
+async fn observe(shared: &Arc<Shared>, relay: NodeId, leg: &Connection) -> Infallible {
+    if leg.transport() == Transport::Quic {
+        listen(shared, relay, leg).await;
+        return std::future::pending().await;
+    }
+    let mut wait = OBSERVE_AGAIN;
+    loop {
+        let dialler = shared.dialler().ok().filter(|dialler| dialler.has(Transport::Quic));
+        let Some(dialler) = dialler else { return std::future::pending().await };
+        let addrs = shared.addrs(relay);
+        let token = addrs.iter().find_map(|addr| addr.token()).cloned();
+        let opened = async {
+            let connection = dialler.dial(&addrs, Some(Transport::Quic)).await?;
+            Leg::open(connection, LegRole::Observe, token).await
+        };
+        match opened.await {
+            Ok((leg, _control)) => {
+                wait = OBSERVE_AGAIN;
+                tokio::select! {
+                    error = watch(&leg.connection) => {
+                        tracing::debug!(relay = %relay.fmt_short(), %error, "an observing leg is over");
+                    }
+                    () = listen(shared, relay, &leg.connection) => {}
+                }
+                shared.observed(relay, None);
+            }
+            Err(error) => {
+                tracing::debug!(relay = %relay.fmt_short(), %error, "no observing leg to a relay");
+            }
+        }
+        sleep(wait).await;
+        wait = OBSERVE_AT_LATEST.min(wait * 2);
+    }
+}
+
+/// Passes on what the relay observes, until the connection is over.
+async fn listen(shared: &Shared, relay: NodeId, connection: &Connection) {
+    let Carrier::Quic { connection: quic, .. } = &connection.inner.carrier else { return };
+    let mut observed = quic.observed_external_addr();
+    while let Some(addr) = poll_fn(|cx| Pin::new(&mut observed).poll_next(cx)).await {
+        shared.observed(relay, Some(std::net::SocketAddr::new(addr.ip().to_canonical(), addr.port())));
+    }
+}
+
+fn random() -> u32 {
+    let mut random = [0; 4];
+    // Without randomness the waits are the shortest, which is no harm on one machine.
+    getrandom::fill(&mut random).ok();
+    u32::from_ne_bytes(random)
+}
