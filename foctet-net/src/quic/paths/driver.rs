@@ -217,7 +217,6 @@ impl Driver {
     }
 
     fn learn_own(&mut self, connection: &noq::Connection) {
-        // Loopback says nothing to another machine.
         let near = connection
             .path(noq::PathId::ZERO)
             .and_then(|path| path.remote_address().ok())
@@ -226,6 +225,8 @@ impl Driver {
         // The first look changes nothing.
         let changed = !self.known_own.is_empty() && self.known_own != *own;
         self.known_own.clone_from(&own);
+        // Loopback says nothing to another machine. Where there is nothing else, both are most likely on this one.
+        let near = near || own.iter().all(|addr| addr.ip().is_loopback());
         let mut addrs: Vec<SocketAddr> = Vec::new();
         for addr in own.iter() {
             if (near || !addr.ip().is_loopback()) && !addrs.contains(addr) {
