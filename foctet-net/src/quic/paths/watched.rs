@@ -25,7 +25,7 @@ pub(crate) struct Watched {
     table: Arc<PathTable>,
     policy: DirectPolicy,
     allowed: watch::Sender<bool>,
-    driver: AbortHandle,
+    driver: Option<AbortHandle>,
 }
 
 /// The open paths of a connection, as its driver knows them.
@@ -67,7 +67,8 @@ impl Watched {
             Arc::clone(&table),
             allowed.subscribe(),
         );
-        let driver = tokio::spawn(driver.run()).abort_handle();
+        // With one path there is nothing to choose, as between a node and its relay, which has thousands of them.
+        let driver = connection.is_multipath_enabled().then(|| tokio::spawn(driver.run()).abort_handle());
         Self { connection, table, policy: shared.policy, allowed, driver }
     }
 
@@ -121,7 +122,9 @@ impl Deref for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.driver.abort();
+        if let Some(driver) = &self.driver {
+            driver.abort();
+        }
     }
 }
 
