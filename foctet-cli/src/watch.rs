@@ -90,7 +90,7 @@ impl Watch {
                     self.path = self.now();
                 }
                 event = next => match event {
-                    Some(PathEvent::Closed { why, .. }) => {
+                    Some(PathEvent::Selected { why, .. } | PathEvent::Closed { why, .. }) => {
                         self.closed = Some(why.into());
                         self.tell_path();
                     }

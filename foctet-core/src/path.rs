@@ -15,6 +15,10 @@
 //!   data. One probe timeout later it is closed, so that what was in flight on it is sent again; but only once another path
 //!   has answered in the meantime. Where none does, the network is gone and not the path, and all are kept and
 //!   pinged until one answers.
+//! - Acknowledgements take the path that the peer sends on, whichever path they are for. So only the path that carries
+//!   data is judged by the silence on it; an idle one shows that it works by echoes: what comes in where nothing went out
+//!   for a second is answered by a ping. And when the peer leaves the path that both were on, for a reason that cannot
+//!   be seen from here, the dialler follows.
 //! - A path that died is not trusted at once when it opens again: it must carry a few round trips first, for longer
 //!   each time.
 //! - The dialler decides and starts the NAT traversal rounds; the acceptor follows, unless its own evidence says that

@@ -16,7 +16,7 @@ pub(crate) use carrier::Carrier;
 pub(crate) use finishing::Finishing;
 
 use crate::error::{ConnectionError, SendDatagramError};
-use crate::path::{ConnectionStats, PathEvent, PathEvents, PathInfo, Transport};
+use crate::path::{ConnectionStats, PathEvents, PathInfo, Transport};
 use crate::relay::Joined;
 use crate::stream::{RecvStream, SendStream};
 
@@ -95,6 +95,13 @@ impl Connection {
     /// What happens to the paths from now on.
     pub fn path_events(&self) -> PathEvents {
         PathEvents::new(self)
+    }
+
+    /// Lets the peer learn this node's addresses, so that a direct path can be found beside a relayed one. Only needed
+    /// where [`Builder::direct`](crate::Builder::direct) says that it is up to the application. It cannot be taken back.
+    /// Does nothing over TCP.
+    pub fn allow_direct(&self) {
+        self.inner.carrier.allow_direct();
     }
 
     /// Counters since the connection came up.
@@ -266,8 +273,9 @@ impl Connection {
         WeakConnection { inner: Arc::downgrade(&self.inner) }
     }
 
-    pub(crate) fn path_event(&self, event: &noq::PathEvent) -> Option<PathEvent> {
-        self.inner.carrier.path_event(event)
+    /// The application has taken the connection.
+    pub(crate) fn accepted(&self) {
+        self.inner.carrier.accepted();
     }
 }
 

@@ -147,12 +147,13 @@ impl Endpoint {
     /// Cancel safe: dropped before it resolves, it has taken nothing.
     pub async fn accept(&self) -> Option<Connection> {
         let mut closing = self.inner.closing.subscribe();
-        tokio::select! {
+        let connection = tokio::select! {
             biased;
             // It fails only when the endpoint is gone, which `self` rules out.
             _ = closing.wait_for(|closing| *closing) => None,
             connection = async { self.inner.accepted.lock().await.recv().await } => connection,
-        }
+        };
+        connection.inspect(Connection::accepted)
     }
 
     /// Attempts to connect to this endpoint that failed, from now on. A slow reader loses the oldest.

@@ -66,7 +66,9 @@ mod limits;
 mod os;
 
 mod path;
-pub use path::{ConnectionStats, PathEvent, PathEvents, PathInfo, PathKind, Prefer, Transport, Transports};
+pub use path::{
+    ConnectionStats, DirectPolicy, PathEvent, PathEvents, PathInfo, PathKind, Prefer, Transport, Transports,
+};
 
 mod quic;
 

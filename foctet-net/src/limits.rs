@@ -35,6 +35,14 @@ pub(crate) fn keep_alive(max_idle_timeout: Duration) -> Duration {
     KEEP_ALIVE.min(max_idle_timeout / 4)
 }
 
+/// A direct path that is silent for so long is kept alive by a ping: some routers forget a UDP mapping after 8 s.
+const KEEP_DIRECT_PATH_ALIVE: Duration = Duration::from_secs(5);
+
+/// As [`keep_alive`], for each direct path.
+pub(crate) fn keep_direct_path_alive(max_idle_timeout: Duration) -> Duration {
+    KEEP_DIRECT_PATH_ALIVE.min(keep_alive(max_idle_timeout))
+}
+
 /// A handshake that takes longer is given up, on either side.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 

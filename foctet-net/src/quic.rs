@@ -10,5 +10,5 @@ mod socket;
 pub(crate) use accept::accept;
 pub(crate) use config::QuicConfig;
 pub(crate) use dial::{Late, QuicDialler, dial};
-pub(crate) use paths::{path_event, paths, remote_address, rtt};
+pub(crate) use paths::{PathsShared, Watched};
 pub(crate) use socket::{Legs, Receiver, Sockets, Via};

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use foctet_core::{NodeAddr, TransportAddr};
 use foctet_net::{
-    ConnectOptions, Connection, ConnectionError, Endpoint, PathEvent, Prefer, ReadError, Transport,
-    WriteError,
+    ConnectOptions, Connection, ConnectionError, DirectPolicy, Endpoint, PathEvent, Prefer, ReadError,
+    Transport, WriteError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -42,7 +42,8 @@ struct Between {
 }
 
 async fn between(transport: Transport) -> Between {
-    let build = || Endpoint::builder().alpns([ALPN]).bind(loopback()).build();
+    // No other path shall be found: nothing reaches the peer but through the proxy.
+    let build = || Endpoint::builder().alpns([ALPN]).bind(loopback()).direct(DirectPolicy::Never).build();
     let (dialling, accepting) = (build().await.unwrap(), build().await.unwrap());
     let open = watch::Sender::new(true);
     let mut proxy = JoinSet::new();

@@ -89,6 +89,7 @@ impl Machine {
             8 => match op >> 4 {
                 0 => self.agent.handle_network_changed(now),
                 1 => self.agent.handle_woke_up(now),
+                3 => self.agent.handle_relay_offered(now, self.key(choice)),
                 _ => {
                     self.allowed = true;
                     self.agent.allow_direct(now);

@@ -102,7 +102,12 @@ impl PathAgent {
         if self.paths.len() >= MAX_PATHS_WATCHED || self.paths.iter().any(|path| path.id == id) {
             return;
         }
-        self.paths.push(Path::new(now, id, key, self.deaths.of(key)));
+        let mut path = Path::new(now, id, key, self.deaths.of(key));
+        if self.paths.is_empty() {
+            // The peer has no other.
+            path.remote = Some(PathStatus::Available);
+        }
+        self.paths.push(path);
         self.relays.opened(key);
         self.decide(now);
     }
@@ -143,8 +148,16 @@ impl PathAgent {
     /// The peer has given a path this status.
     pub fn handle_remote_status(&mut self, now: Instant, id: u32, status: PathStatus) {
         let now = self.tick(now);
+        let selected = self.selected;
         if let Some(path) = self.path_mut(id) {
-            path.remote = Some(status);
+            let before = path.remote.replace(status);
+            match status {
+                PathStatus::Available => path.left_at = None,
+                PathStatus::Backup if before == Some(PathStatus::Available) && selected == Some(id) => {
+                    path.left_at = Some(now);
+                }
+                PathStatus::Backup => {}
+            }
         }
         self.decide(now);
     }
@@ -154,11 +167,22 @@ impl PathAgent {
     pub fn handle_counters(&mut self, now: Instant, id: u32, counters: Counters) {
         let now = self.tick(now);
         let Some(path) = self.path_mut(id) else { return };
-        path.liveness.observe(now, counters);
+        if path.liveness.observe(now, counters) {
+            // So that the peer, too, hears that it works.
+            path.wants_ping = true;
+        }
         if path.liveness.round_trips() > 0 {
             let key = path.key;
             self.relays.proved(key);
         }
+    }
+
+    /// The peer can be reached through this relay too: the dialler opens a path there and keeps it as a standby, as it does
+    /// with relayed paths that were open once. Four at most.
+    pub fn handle_relay_offered(&mut self, now: Instant, key: PathKey) {
+        let now = self.tick(now);
+        self.relays.offered(now, key);
+        self.decide(now);
     }
 
     /// Our connection to a relay is down: its paths are dead at once.

@@ -18,6 +18,9 @@ const STREAM: u64 = 16;
 /// How long a count of received datagrams lasts.
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// What comes in on a path is echoed if nothing went out for so long; not sooner, so that echoes have no echo.
+const ECHO_AFTER: Duration = Duration::from_secs(1);
+
 /// How often a suspicion may double the patience: after three times it is eightfold.
 const MAX_FALSE_ALARMS: u8 = 3;
 
@@ -40,6 +43,9 @@ pub(super) struct Liveness {
     /// Since when an answer is due: something went out, and nothing has come in since.
     awaiting_since: Option<Instant>,
     suspect_since: Option<Instant>,
+    sent_at: Instant,
+    /// Something came in after a long time in which nothing went out.
+    owes_echo: bool,
     heard_at: Instant,
     moved_at: Instant,
     round_trips: u32,
@@ -56,6 +62,8 @@ impl Liveness {
             variation: Duration::ZERO,
             awaiting_since: None,
             suspect_since: None,
+            sent_at: now,
+            owes_echo: false,
             heard_at: now,
             moved_at: now,
             round_trips: 0,
@@ -75,6 +83,11 @@ impl Liveness {
         let heard = counters.received.saturating_sub(seen.received);
         if sent || heard > 0 {
             self.moved_at = now;
+        }
+        // With what goes out now, an echo went out too.
+        self.owes_echo = !sent && heard > 0 && now.saturating_duration_since(self.sent_at) >= ECHO_AFTER;
+        if sent {
+            self.sent_at = now;
         }
         if heard == 0 {
             // What went out together with something that came in may be answered already. If it is not, it is sent
@@ -108,6 +121,16 @@ impl Liveness {
             *start = now;
         }
         *current = current.saturating_add(heard);
+    }
+
+    /// Whether to send something because something came in.
+    pub(super) fn take_echo(&mut self) -> bool {
+        std::mem::take(&mut self.owes_echo)
+    }
+
+    /// The peer has evidence of its own.
+    pub(super) fn suspect(&mut self, now: Instant) {
+        self.suspect_since.get_or_insert(now);
     }
 
     /// Becomes suspect if an answer is overdue. Whether it has just become so.

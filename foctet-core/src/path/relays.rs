@@ -45,6 +45,14 @@ impl Relays {
         }
     }
 
+    /// There is a way through a relay that may be open.
+    pub(super) fn offered(&mut self, now: Instant, key: PathKey) {
+        let known = self.known.iter().any(|known| known.key == key);
+        if !key.is_direct() && !known && self.known.len() < MAX_RELAYED {
+            self.known.push(Relayed { key, open: false, reachable: true, step: 0, retry: Some(now) });
+        }
+    }
+
     /// It carried something: the next loss is a new one.
     pub(super) fn proved(&mut self, key: PathKey) {
         if let Some(known) = self.known.iter_mut().find(|known| known.key == key) {

@@ -14,8 +14,8 @@ const PROVING_TIME: Duration = Duration::from_secs(2);
 /// Doublings at most, which makes 64 s.
 const MAX_DOUBLINGS: u32 = 5;
 
-/// How often a path on probation is pinged, so that it can prove itself.
-const PROVING_PING: Duration = Duration::from_millis(500);
+/// How often a path on probation is pinged, so that it can prove itself: seldom enough for the peer to echo it.
+const PROVING_PING: Duration = Duration::from_millis(1250);
 
 /// Paths whose death is remembered.
 const MAX_DEATHS: usize = 16;
@@ -30,11 +30,14 @@ pub(super) struct Path {
     pub(super) told: Option<PathStatus>,
     /// The status that the peer has given it.
     pub(super) remote: Option<PathStatus>,
+    /// Since when the peer, which was on it with us, is so no more.
+    pub(super) left_at: Option<Instant>,
     pub(super) relay_lost: bool,
     pub(super) closing: Option<Closing>,
     pub(super) wants_ping: bool,
     /// Until when it must have lasted, if it died before and has not proved itself since.
     probation_until: Option<Instant>,
+    needed_round_trips: u32,
     next_ping: Instant,
 }
 
@@ -53,10 +56,12 @@ impl Path {
             liveness: Liveness::new(now),
             told: None,
             remote: None,
+            left_at: None,
             relay_lost: false,
             closing: None,
             wants_ping: false,
             probation_until: (deaths > 0).then(|| now + PROVING_TIME * (1 << doublings)),
+            needed_round_trips: PROVING_ROUND_TRIPS,
             next_ping: now,
         }
     }
@@ -80,10 +85,19 @@ impl Path {
         self.closing.is_none() && self.score().health == Health::Alive
     }
 
+    /// The peer's evidence speaks against it, and ours does not see why.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        self.left_at = None;
+        self.liveness.suspect(now);
+        self.needed_round_trips = self.liveness.round_trips().saturating_add(PROVING_ROUND_TRIPS);
+        self.probation_until = Some(now + PROVING_TIME);
+        self.wants_ping = true;
+    }
+
     /// Lets a path on probation prove itself.
     pub(super) fn prove(&mut self, now: Instant) {
         let Some(until) = self.probation_until else { return };
-        if self.liveness.round_trips() >= PROVING_ROUND_TRIPS && now >= until {
+        if self.liveness.round_trips() >= self.needed_round_trips && now >= until {
             self.probation_until = None;
         } else if self.next_ping <= now {
             self.wants_ping = true;

@@ -1,16 +1,16 @@
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use foctet_core::NodeId;
+use tokio::sync::broadcast;
 use tokio::time::sleep;
 
 use crate::error::{ConnectionError, SendDatagramError};
 use crate::path::{ConnectionStats, PathEvent, PathInfo, PathKind, Progress, Transport};
-use crate::quic::{self, Sockets};
+use crate::quic;
 use crate::stream::{RecvCarrier, SendCarrier};
 
 /// How often to look whether a closing connection has sent all that it had.
@@ -22,8 +22,7 @@ const LOOK_SOON: Duration = Duration::from_millis(1);
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
     Quic {
-        connection: noq::Connection,
-        sockets: Arc<Sockets>,
+        connection: quic::Watched,
     },
     /// Over a socket, or over a stream that a relay has spliced.
     Tcp {
@@ -43,21 +42,21 @@ impl Carrier {
 
     pub(crate) fn remote_address(&self) -> SocketAddr {
         match self {
-            Self::Quic { connection, sockets } => quic::remote_address(connection, sockets),
+            Self::Quic { connection, .. } => connection.remote_address(),
             Self::Tcp { remote, .. } => *remote,
         }
     }
 
     pub(crate) fn rtt(&self) -> Duration {
         match self {
-            Self::Quic { connection, .. } => quic::rtt(connection),
+            Self::Quic { connection, .. } => connection.rtt(),
             Self::Tcp { mux, .. } => mux.rtt().unwrap_or_default(),
         }
     }
 
     pub(crate) fn paths(&self) -> Vec<PathInfo> {
         match self {
-            Self::Quic { connection, sockets } => quic::paths(connection, sockets),
+            Self::Quic { connection, .. } => connection.paths(),
             Self::Tcp { remote, relay, .. } => vec![PathInfo {
                 kind: if relay.is_some() { PathKind::Relay } else { PathKind::Direct },
                 transport: Transport::Tcp,
@@ -69,17 +68,23 @@ impl Carrier {
         }
     }
 
-    pub(crate) fn path_events(&self) -> Option<noq::PathEvents> {
+    pub(crate) fn path_events(&self) -> Option<broadcast::Receiver<PathEvent>> {
         match self {
             Self::Quic { connection, .. } => Some(connection.path_events()),
             Self::Tcp { .. } => None,
         }
     }
 
-    pub(crate) fn path_event(&self, event: &noq::PathEvent) -> Option<PathEvent> {
-        match self {
-            Self::Quic { connection, sockets } => quic::path_event(connection, sockets, event),
-            Self::Tcp { .. } => None,
+    /// The application has taken the connection.
+    pub(crate) fn accepted(&self) {
+        if let Self::Quic { connection, .. } = self {
+            connection.accepted();
+        }
+    }
+
+    pub(crate) fn allow_direct(&self) {
+        if let Self::Quic { connection, .. } = self {
+            connection.allow_direct();
         }
     }
 

@@ -15,8 +15,8 @@ use crate::alpn::{self, MAX_ALPN_LENGTH};
 use crate::error::{BindError, IoFailure};
 use crate::identity::{Authorize, Identity};
 use crate::limits;
-use crate::path::{Transport, Transports};
-use crate::quic::{self, QuicConfig, QuicDialler, Receiver, Sockets};
+use crate::path::{DirectPolicy, Transport, Transports};
+use crate::quic::{self, PathsShared, QuicConfig, QuicDialler, Receiver, Sockets};
 use crate::relay::{self, LegDialler, Relays};
 use crate::tcp::{self, TcpConfig};
 
@@ -31,6 +31,7 @@ pub struct Builder {
     max_idle_timeout: Duration,
     relays: Vec<RelayAddr>,
     relay_only: bool,
+    direct: DirectPolicy,
     limits: EndpointLimits,
     report_addresses: bool,
 }
@@ -47,6 +48,7 @@ impl Default for Builder {
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
             relays: Vec::new(),
             relay_only: false,
+            direct: DirectPolicy::default(),
             limits: EndpointLimits::default(),
             report_addresses: false,
         }
@@ -122,6 +124,14 @@ impl Builder {
         self
     }
 
+    /// When peers may learn this node's addresses, so that a direct path can be found beside a relayed one. By default
+    /// as soon as the application has the connection; with [`relay_only`](Self::relay_only) never.
+    #[must_use]
+    pub fn direct(mut self, policy: DirectPolicy) -> Self {
+        self.direct = policy;
+        self
+    }
+
     /// What peers can make the endpoint hold.
     #[must_use]
     pub fn limits(mut self, limits: EndpointLimits) -> Self {
@@ -172,8 +182,9 @@ impl Builder {
         let arrivals = Arc::new(arrivals);
         let mut tasks = JoinSet::new();
 
-        let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses);
-        let quic = open_quic(&mut bound, config)?;
+        let direct = if self.relay_only { DirectPolicy::Never } else { self.direct };
+        let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses, direct);
+        let quic = open_quic(&mut bound, config, self.max_idle_timeout, direct)?;
         let mux = tcp::mux_config(self.max_idle_timeout, &self.limits);
         let relays = Relays::new(LegDialler {
             identity: identity.clone(),
@@ -218,9 +229,7 @@ impl Builder {
                 let tls = identity.server_config(self.alpns, self.authorize)?;
                 let server = quic.config.server(tls).map_err(|_| unfit())?;
                 quic.endpoint.set_server_config(Some(server));
-                let accept =
-                    quic::accept(quic.endpoint.clone(), Arc::clone(&quic.sockets), Arc::clone(&arrivals));
-                tasks.spawn(accept);
+                tasks.spawn(quic::accept(Arc::clone(&quic.paths), Arc::clone(&arrivals)));
             }
         }
 
@@ -233,6 +242,10 @@ impl Builder {
         relays.set_homes(&announced.configured);
         let (addr_tx, addr) = watch::channel(announced.current(&relays.state()));
         tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx));
+        if let Some(quic) = &quic {
+            tasks.spawn(Arc::clone(&quic.paths).follow_addr(addr.clone()));
+            tasks.spawn(Arc::clone(&quic.paths).follow_relays(relays.watch_state()));
+        }
         let local_addrs = local_addrs(&listening);
         tracing::debug!(id = %identity.id().fmt_short(), ?local_addrs, "endpoint bound");
         let inner = Inner {
@@ -261,7 +274,12 @@ fn fresh_key() -> Result<SecretKey, BindError> {
     Ok(SecretKey::generate(random))
 }
 
-fn open_quic(bound: &mut [Bound], config: QuicConfig) -> Result<Option<QuicDialler>, BindError> {
+fn open_quic(
+    bound: &mut [Bound],
+    config: QuicConfig,
+    max_idle_timeout: Duration,
+    direct: DirectPolicy,
+) -> Result<Option<QuicDialler>, BindError> {
     let udp: Vec<_> = bound.iter_mut().filter_map(|bound| bound.udp.take()).collect();
     let Some(first) = bound.first().filter(|_| !udp.is_empty()) else { return Ok(None) };
     let failed = |error: io::Error| BindError::Udp { addr: first.addr, source: IoFailure::from(error) };
@@ -274,7 +292,8 @@ fn open_quic(bound: &mut [Bound], config: QuicConfig) -> Result<Option<QuicDiall
         Arc::new(noq::TokioRuntime),
     )
     .map_err(failed)?;
-    Ok(Some(QuicDialler { endpoint, sockets, config }))
+    let paths = PathsShared::new(endpoint.clone(), Arc::clone(&sockets), direct, max_idle_timeout);
+    Ok(Some(QuicDialler { endpoint, sockets, config, paths: Arc::new(paths) }))
 }
 
 fn local_addrs(listening: &[Listening]) -> Vec<TransportAddr> {

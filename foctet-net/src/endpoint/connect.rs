@@ -114,6 +114,7 @@ pub(super) async fn connect(
         connection.hold(relayed.legs);
         inner.live.add(&connection);
         hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;
+        connection.accepted();
         Ok(connection)
     };
     tokio::select! {

@@ -1,9 +1,8 @@
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::time::Duration;
 
-use futures_core::Stream;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::connection::{Connection, WeakConnection};
@@ -29,6 +28,13 @@ pub enum PathEvent {
         /// Why, in words for a person.
         why: Box<str>,
     },
+    /// Another path carries the data now.
+    Selected {
+        /// That path.
+        path: PathInfo,
+        /// Why, in words for a person.
+        why: Box<str>,
+    },
     /// The peer has not answered for some seconds, though something waits for its answer. The connection is not over
     /// yet: the path may come back, and if not, the idle timeout ends it.
     Stalled(PathInfo),
@@ -49,7 +55,7 @@ pub enum PathEvent {
 pub struct PathEvents {
     connection: WeakConnection,
     /// None over TCP, whose one path lasts as long as its connection.
-    quic: Option<noq::PathEvents>,
+    quic: Option<broadcast::Receiver<PathEvent>>,
     ticks: Interval,
     silence: Silence,
 }
@@ -73,35 +79,28 @@ impl PathEvents {
     /// Cancel safe: no event is lost if this is dropped before it resolves.
     pub async fn next(&mut self) -> Option<PathEvent> {
         loop {
-            let event = tokio::select! {
+            tokio::select! {
                 biased;
-                event = from_noq(&mut self.quic) => event,
+                event = from_driver(&mut self.quic) => return event,
                 _ = self.ticks.tick() => {
                     let connection = self.connection.upgrade()?;
                     if connection.close_reason().is_some() {
                         return None;
                     }
-                    match self.silence.look(&connection) {
-                        Some(event) => return Some(event),
-                        None => continue,
-                    }
-                }
-            };
-            match event? {
-                Ok(event) => {
-                    if let Some(event) = self.connection.upgrade()?.path_event(&event) {
+                    if let Some(event) = self.silence.look(&connection) {
                         return Some(event);
                     }
                 }
-                Err(noq::Lagged(missed)) => return Some(PathEvent::Lagged { missed }),
             }
         }
     }
 }
 
-async fn from_noq(events: &mut Option<noq::PathEvents>) -> Option<Result<noq::PathEvent, noq::Lagged>> {
-    match events {
-        Some(events) => poll_fn(|cx| Pin::new(&mut *events).poll_next(cx)).await,
-        None => std::future::pending().await,
+async fn from_driver(events: &mut Option<broadcast::Receiver<PathEvent>>) -> Option<PathEvent> {
+    let Some(events) = events else { return std::future::pending().await };
+    match events.recv().await {
+        Ok(event) => Some(event),
+        Err(RecvError::Lagged(missed)) => Some(PathEvent::Lagged { missed }),
+        Err(RecvError::Closed) => None,
     }
 }

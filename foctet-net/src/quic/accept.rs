@@ -3,13 +3,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foctet_core::path::Role;
 use noq::crypto::rustls::HandshakeData;
 use rustls::pki_types::CertificateDer;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::paths::canonical;
-use super::socket::Sockets;
+use super::paths::{PathsShared, Watched, canonical};
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Arrivals, Slot};
 use crate::error::HandshakeError;
@@ -18,7 +18,8 @@ use crate::limits;
 use crate::path::Transport;
 
 /// Takes connections until the endpoint is closed or this is dropped.
-pub(crate) async fn accept(endpoint: noq::Endpoint, sockets: Arc<Sockets>, arrivals: Arc<Arrivals>) {
+pub(crate) async fn accept(paths: Arc<PathsShared>, arrivals: Arc<Arrivals>) {
+    let endpoint = paths.endpoint.clone();
     let mut handshakes = JoinSet::new();
     let unheard = Arc::new(Unheard::default());
     loop {
@@ -38,9 +39,9 @@ pub(crate) async fn accept(endpoint: noq::Endpoint, sockets: Arc<Sockets>, arriv
                     continue;
                 };
                 let (arrivals, unheard) = (Arc::clone(&arrivals), Arc::clone(&unheard));
-                let sockets = Arc::clone(&sockets);
+                let paths = Arc::clone(&paths);
                 handshakes.spawn(async move {
-                    let failed = take(incoming, sockets, remote, slot, &arrivals).await;
+                    let failed = take(incoming, &paths, remote, slot, &arrivals).await;
                     if matches!(failed, Err(HandshakeError::Tls(_))) && !validated {
                         unheard.note(remote);
                     }
@@ -53,12 +54,12 @@ pub(crate) async fn accept(endpoint: noq::Endpoint, sockets: Arc<Sockets>, arriv
 
 async fn take(
     incoming: noq::Incoming,
-    sockets: Arc<Sockets>,
+    paths: &Arc<PathsShared>,
     remote: SocketAddr,
     slot: Slot,
     arrivals: &Arrivals,
 ) -> Result<(), HandshakeError> {
-    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming, sockets));
+    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming, paths));
     match handshaken.await.unwrap_or(Err(HandshakeError::TimedOut)) {
         Ok(connection) => arrivals.admit(connection, slot).await,
         Err(error) => {
@@ -101,10 +102,14 @@ impl Unheard {
     }
 }
 
-async fn handshake(incoming: noq::Incoming, sockets: Arc<Sockets>) -> Result<Connection, HandshakeError> {
+async fn handshake(incoming: noq::Incoming, paths: &Arc<PathsShared>) -> Result<Connection, HandshakeError> {
     let connection = async { incoming.accept()?.await }.await.map_err(|error| failed(&error))?;
     let (alpn, id) = peer(&connection).map_err(HandshakeError::Tls)?;
-    Ok(Connection::new(Carrier::Quic { connection, sockets }, id, &alpn))
+    Ok(Connection::new(
+        Carrier::Quic { connection: Watched::new(connection, Role::Acceptor, id, &[], paths) },
+        id,
+        &alpn,
+    ))
 }
 
 /// The application protocol and the identity that the handshake agreed on.

@@ -5,9 +5,13 @@ use noq::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 
 use crate::EndpointLimits;
 use crate::limits;
+use crate::path::DirectPolicy;
 
 /// Paths that a connection may have at once: a few interfaces, and the relays to come.
 pub(super) const MAX_PATHS: u32 = 8;
+
+/// Addresses that a peer may name for NAT traversal: as many as we would.
+const MAX_CANDIDATES: u8 = foctet_core::path::MAX_CANDIDATES as u8;
 
 /// Largest UDP payload that is taken, in bytes: what fits an Ethernet frame over IPv4. It also sizes the
 /// receive buffers, so more costs memory in every endpoint.
@@ -33,7 +37,12 @@ pub(crate) struct QuicConfig {
 }
 
 impl QuicConfig {
-    pub(crate) fn new(max_idle_timeout: Duration, bounds: &EndpointLimits, report_addresses: bool) -> Self {
+    pub(crate) fn new(
+        max_idle_timeout: Duration,
+        bounds: &EndpointLimits,
+        report_addresses: bool,
+        direct: DirectPolicy,
+    ) -> Self {
         let mut transport = noq::TransportConfig::default();
         transport
             .max_concurrent_bidi_streams(bounds.streams.into())
@@ -57,6 +66,9 @@ impl QuicConfig {
             // Relays tell addresses, and nodes learn them there; not peers from each other.
             .send_observed_address_reports(report_addresses)
             .receive_observed_address_reports(false);
+        if direct != DirectPolicy::Never {
+            transport.max_remote_nat_traversal_addresses(MAX_CANDIDATES);
+        }
         Self { transport: Arc::new(transport) }
     }
 

@@ -2,12 +2,14 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use foctet_core::TransportAddr;
+use foctet_core::path::Role;
+use foctet_core::{NodeId, TransportAddr};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::accept::peer;
 use super::config::QuicConfig;
+use super::paths::{PathsShared, Watched};
 use super::socket::{Sockets, is_mapped};
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Contender, Dialling};
@@ -24,6 +26,7 @@ pub(crate) struct QuicDialler {
     pub(crate) endpoint: noq::Endpoint,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) config: Arc<QuicConfig>,
+    pub(crate) paths: Arc<PathsShared>,
 }
 
 impl QuicDialler {
@@ -120,9 +123,14 @@ async fn dial_together(
         .connect_with(config, primary, identity::SERVER_NAME)
         .map_err(|error| protocol(&error.to_string()))?;
 
+    let relays: Vec<NodeId> = candidates
+        .iter()
+        .filter_map(|candidate| quic.sockets.relayed().via(*candidate))
+        .map(|via| via.relay)
+        .collect();
     let mut coming_up: JoinSet<Option<SocketAddr>> =
         late.into_iter().map(|late| async move { late.up.await.then_some(late.addr) }).collect();
-    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, &quic.sockets, connecting));
+    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, &quic.paths, &relays, connecting));
     let mut handshake = pin!(handshake);
     let result = loop {
         tokio::select! {
@@ -149,11 +157,13 @@ async fn dial_together(
 /// Waits until the peer has accepted us too (HANDSHAKE_DONE).
 async fn confirm(
     dialling: &Dialling,
-    sockets: &Arc<Sockets>,
+    paths: &Arc<PathsShared>,
+    relays: &[NodeId],
     connecting: noq::Connecting,
 ) -> Result<Contender, AttemptError> {
     let connection = connecting.await.map_err(|error| failed(&error).unproved())?;
-    let carrier = Carrier::Quic { connection: connection.clone(), sockets: Arc::clone(sockets) };
+    let watched = Watched::new(connection.clone(), Role::Dialler, dialling.expected, relays, paths);
+    let carrier = Carrier::Quic { connection: watched };
     let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
     connection.handshake_confirmed().await.map_err(|error| failed(&error))?;
     let (alpn, got) = peer(&connection).map_err(AttemptError::Tls)?;

@@ -32,10 +32,25 @@ impl PathAgent {
     fn judge_liveness(&mut self, now: Instant) {
         let silence = self.config.silence;
         let mut suspicion = false;
+        let selected = self.selected;
+        let peer_elsewhere = self.role == Role::Dialler
+            && self.paths.iter().any(|path| {
+                selected != Some(path.id) && path.remote == Some(PathStatus::Available) && path.is_alive()
+            });
         for path in self.paths.iter_mut().filter(|path| path.closing.is_none()) {
-            if path.liveness.judge(now, silence) {
+            if selected == Some(path.id) {
+                if path.liveness.judge(now, silence) {
+                    path.wants_ping = true;
+                    suspicion = true;
+                }
+                if peer_elsewhere && path.left_at.is_some_and(|at| is_left(path, at, now, silence)) {
+                    path.doubt(now);
+                    suspicion = true;
+                }
+            }
+            // Acknowledgements take the path that the peer sends on. So an idle path shows that it works by an echo alone.
+            if path.liveness.take_echo() && selected != Some(path.id) {
                 path.wants_ping = true;
-                suspicion = true;
             }
             if path.liveness.ask(now, silence) {
                 path.wants_ping = true;
@@ -193,6 +208,13 @@ impl PathAgent {
             _ => ChangeReason::Answers,
         }
     }
+}
+
+/// Whether the peer has left a path for good, and does not merely follow our last change but one.
+fn is_left(path: &Path, left_at: Instant, now: Instant, silence: Duration) -> bool {
+    let pto = path.liveness.pto();
+    let silent = now.saturating_duration_since(path.liveness.heard_at()) >= pto.max(silence / 2);
+    silent || now.saturating_duration_since(left_at) >= (pto * 2).max(silence / 2)
 }
 
 /// A path that was given a status before is one that had its turn.

@@ -41,7 +41,7 @@ fn stall_of_a_blackhole(rtt: u64, sender: usize, jiggle: u64) -> Duration {
 #[test]
 fn a_blackholed_path_at_20_ms_stalls_data_for_less_than_half_a_second() {
     let stalls: Vec<_> =
-        (0..15).flat_map(|n| [DIALLER, ACCEPTOR].map(|end| stall_of_a_blackhole(20, end, n * 4))).collect();
+        (0..6).flat_map(|n| [DIALLER, ACCEPTOR].map(|end| stall_of_a_blackhole(20, end, n * 9))).collect();
     let worst = stalls.iter().max().unwrap();
     println!("20 ms: longest stall {worst:?}");
     assert!(*worst < ms(500), "{worst:?}");
@@ -50,7 +50,7 @@ fn a_blackholed_path_at_20_ms_stalls_data_for_less_than_half_a_second() {
 #[test]
 fn a_blackholed_path_at_100_ms_stalls_data_for_less_than_a_second_and_six_round_trips() {
     let stalls: Vec<_> =
-        (0..15).flat_map(|n| [DIALLER, ACCEPTOR].map(|end| stall_of_a_blackhole(100, end, n * 11))).collect();
+        (0..6).flat_map(|n| [DIALLER, ACCEPTOR].map(|end| stall_of_a_blackhole(100, end, n * 29))).collect();
     let worst = stalls.iter().max().unwrap();
     println!("100 ms: longest stall {worst:?}");
     assert!(*worst < ms(1000 + 600), "{worst:?}");
@@ -122,7 +122,7 @@ fn a_relay_that_dies_silently_is_opened_again_with_pauses() {
 
 #[test]
 fn nothing_is_suspected_at_one_percent_loss_whatever_the_traffic() {
-    for seed in 0..5 {
+    for seed in 0..2 {
         for (bulk, rtt) in [(None, 200), (Some(DIALLER), 200), (Some(ACCEPTOR), 200), (Some(DIALLER), 20)] {
             let mut sim =
                 Sim::new(seed).with_path(relay(1), rtt * 3 / 2).with_path(direct(1), rtt).with_loss(10);
@@ -156,7 +156,7 @@ fn nothing_is_suspected_at_one_percent_loss_whatever_the_traffic() {
 #[test]
 fn an_outage_of_everything_is_over_within_three_seconds_of_its_end() {
     for seconds in [5, 10, 60, 600] {
-        for jiggle in 0..10 {
+        for jiggle in 0..3 {
             let mut sim = transfer(20, DIALLER, jiggle);
             sim.at(5 * SECOND + ms(jiggle * 7), |sim| {
                 sim.blackhole(direct(1), true);

@@ -255,3 +255,26 @@ fn rounds_come_at_growing_pauses_and_never_more_than_four_a_minute() {
         assert!(window[MAX_ROUNDS_PER_MINUTE] - window[0] >= Duration::from_secs(60), "{window:?}");
     }
 }
+
+#[test]
+fn the_dialler_opens_every_relay_that_is_offered_and_tries_again_with_pauses() {
+    let mut hand = Hand::new(Role::Dialler);
+    hand.agent.handle_path_opened(hand.now, 0, relay(1));
+    hand.actions();
+    hand.agent.handle_relay_offered(hand.now, relay(1));
+    assert_eq!(hand.actions(), [], "it is open already");
+    hand.agent.handle_relay_offered(hand.now, relay(2));
+    assert_eq!(hand.actions(), [Action::OpenRelay(relay(2))]);
+    let tries = hand.silence(Duration::from_secs(60), &[]).len();
+    assert_eq!(tries, 5, "after 1, 3, 7, 15 and 31 s");
+    hand.agent.handle_path_opened(hand.now, 1, relay(2));
+    assert!(
+        hand.silence(Duration::from_secs(60), &[])
+            .iter()
+            .all(|action| !matches!(action, Action::OpenRelay(_)))
+    );
+
+    let mut follower = Hand::new(Role::Acceptor);
+    follower.agent.handle_relay_offered(follower.now, relay(2));
+    assert_eq!(follower.actions(), []);
+}

@@ -45,8 +45,15 @@ enum Unit {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Packet {
-    Eliciting { number: u64, unit: Unit },
-    Ack { number: u64 },
+    Eliciting {
+        number: u64,
+        unit: Unit,
+    },
+    /// Takes the path that its sender sends on, as noq's do.
+    Ack {
+        path: u32,
+        number: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -288,7 +295,8 @@ impl Sim {
         let Some(flow) = self.ends[to].flows.get_mut(&id) else { return };
         flow.counters.received += 1;
         match packet {
-            Packet::Ack { number } => {
+            Packet::Ack { path: id, number } => {
+                let Some(flow) = self.ends[to].flows.get_mut(&id) else { return };
                 let Some((_, sent_at)) = flow.flying.remove(&number) else { return };
                 let took = self.now - sent_at;
                 flow.variation = (flow.variation * 3 + took.abs_diff(flow.counters.rtt)) / 4;
@@ -304,7 +312,9 @@ impl Sim {
                 self.arm(to, id);
             }
             Packet::Eliciting { number, unit } => {
-                self.transmit(to, id, Packet::Ack { number });
+                let flows = &self.ends[to].flows;
+                let over = flows.iter().find(|(_, flow)| flow.available).map_or(id, |(over, _)| *over);
+                self.transmit(to, over, Packet::Ack { path: id, number });
                 self.deliver(to, unit);
             }
         }

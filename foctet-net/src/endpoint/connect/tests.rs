@@ -7,7 +7,7 @@ use foctet_core::NodeId;
 use tokio::sync::watch;
 
 use super::{Dialling, race};
-use crate::path::{PathKind, Prefer};
+use crate::path::{PathEvent, PathKind, Prefer};
 use crate::quic::{Late, Legs, Sockets, Via};
 use crate::{Connection, Endpoint};
 
@@ -123,4 +123,64 @@ async fn whatever_answers_first_carries_the_connection() {
     let (ours, theirs) = world.dial(&["udp:127.0.0.9:9"]).await;
     exchange(&ours, &theirs).await;
     assert_eq!(ours.paths()[0].kind, PathKind::Relay);
+}
+
+async fn path_of_kind(connection: &Connection, kind: PathKind) {
+    let open = async {
+        while !connection.paths().iter().any(|path| path.kind == kind) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), open).await.expect("such a path opens");
+}
+
+fn used(connection: &Connection) -> PathKind {
+    connection.paths().into_iter().find(|path| path.in_use).unwrap().kind
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relayed_connection_moves_to_a_direct_path_and_keeps_the_relayed_one() {
+    let world = World::new().await;
+    world.up.send_replace(true);
+    let (ours, theirs) = world.dial(&[]).await;
+    assert_eq!(used(&ours), PathKind::Relay);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(ours.paths().len(), 1, "the dialler has not allowed it yet");
+    let mut events = ours.path_events();
+    ours.allow_direct();
+    let selected = async {
+        loop {
+            if let Some(PathEvent::Selected { path, why }) = events.next().await {
+                return (path.kind, why);
+            }
+        }
+    };
+    let (kind, why) = tokio::time::timeout(Duration::from_secs(10), selected).await.unwrap();
+    assert_eq!((kind, &*why), (PathKind::Direct, "a direct path works"));
+    exchange(&ours, &theirs).await;
+    exchange(&theirs, &ours).await;
+    for connection in [&ours, &theirs] {
+        assert_eq!(used(connection), PathKind::Direct);
+        path_of_kind(connection, PathKind::Relay).await;
+    }
+    // For long.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!((ours.paths().len(), theirs.paths().len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_connection_gets_a_relayed_standby() {
+    let world = World::new().await;
+    let direct = world.bob.local_addrs()[0].to_string();
+    let (ours, theirs) = world.dial(&[&direct]).await;
+    assert_eq!(used(&ours), PathKind::Direct);
+    world.up.send_replace(true);
+    // The first attempt went nowhere.
+    for connection in [&ours, &theirs] {
+        path_of_kind(connection, PathKind::Relay).await;
+        assert_eq!(used(connection), PathKind::Direct);
+    }
+    world.up.send_replace(false);
+    exchange(&ours, &theirs).await;
+    exchange(&theirs, &ours).await;
 }

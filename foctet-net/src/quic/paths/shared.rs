@@ -1,0 +1,177 @@
+//! What the paths of all connections of an endpoint have in common.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use foctet_core::path::PathKey;
+use foctet_core::{NodeAddr, NodeId};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::limits;
+use crate::path::DirectPolicy;
+use crate::quic::socket::{Sockets, Via};
+use crate::relay::RelaysState;
+
+/// Between two resets of the probes' backoff. A reset is for all connections of an endpoint, as noq has it.
+const RESET_PAUSE: Duration = Duration::from_secs(1);
+
+/// See the [module's text](self).
+pub(crate) struct PathsShared {
+    pub(crate) policy: DirectPolicy,
+    pub(super) sockets: Arc<Sockets>,
+    /// What peers may be told: where this node may be reached over UDP, best first.
+    pub(super) own: watch::Sender<Vec<SocketAddr>>,
+    /// Relays that are out of reach.
+    pub(super) lost_relays: watch::Sender<BTreeSet<NodeId>>,
+    pub(crate) endpoint: noq::Endpoint,
+    pub(super) keep_alive_direct: Duration,
+    pub(super) keep_alive_relayed: Duration,
+    resets: Mutex<Resets>,
+}
+
+#[derive(Default)]
+struct Resets {
+    connections: usize,
+    stalled: usize,
+    last: Option<Instant>,
+}
+
+impl PathsShared {
+    pub(crate) fn new(
+        endpoint: noq::Endpoint,
+        sockets: Arc<Sockets>,
+        policy: DirectPolicy,
+        max_idle_timeout: Duration,
+    ) -> Self {
+        Self {
+            policy,
+            sockets,
+            own: watch::Sender::default(),
+            lost_relays: watch::Sender::default(),
+            endpoint,
+            keep_alive_direct: limits::keep_direct_path_alive(max_idle_timeout),
+            keep_alive_relayed: limits::keep_alive(max_idle_timeout),
+            resets: Mutex::default(),
+        }
+    }
+
+    /// Keeps what peers may be told up to date, as long as `addr` tells it.
+    pub(crate) async fn follow_addr(self: Arc<Self>, mut addr: watch::Receiver<NodeAddr>) {
+        loop {
+            let udp: Vec<_> = addr.borrow_and_update().udp().collect();
+            self.own.send_if_modified(|own| {
+                let changed = *own != udp;
+                *own = udp;
+                changed
+            });
+            if addr.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Notes which relays served us and do no more, as long as `relays` tells it.
+    pub(crate) async fn follow_relays(self: Arc<Self>, mut relays: watch::Receiver<RelaysState>) {
+        loop {
+            {
+                let state = relays.borrow_and_update();
+                self.lost_relays.send_if_modified(|lost| {
+                    let now: BTreeSet<_> = state
+                        .relays
+                        .iter()
+                        .filter(|status| !status.is_up())
+                        .map(|status| status.addr.id())
+                        .collect();
+                    let changed = *lost != now;
+                    *lost = now;
+                    changed
+                });
+            }
+            if relays.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// A relay leads to a peer in one way.
+    pub(super) fn relay_key(relay: NodeId) -> PathKey {
+        PathKey::Relay { relay, route: 0 }
+    }
+
+    /// Where a path leads that has this address in noq.
+    pub(super) fn key(&self, remote: SocketAddr) -> PathKey {
+        match self.sockets.relayed().via(remote) {
+            Some(via) => Self::relay_key(via.relay),
+            None => PathKey::Direct(super::canonical(remote)),
+        }
+    }
+
+    /// The address that stands for a peer behind a relay, if there is a connection to that.
+    pub(super) fn address(&self, relay: NodeId, peer: NodeId) -> Option<SocketAddr> {
+        self.sockets.relayed().place(relay)?;
+        self.sockets.relayed().address(Via { relay, peer })
+    }
+
+    fn resets(&self) -> std::sync::MutexGuard<'_, Resets> {
+        self.resets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes every connection probe at once instead of waiting for its backoff. Only where most connections stand
+    /// still: then it is our network, and not one peer that is gone. Whether it was done, now or a moment ago.
+    pub(super) fn reset_backoff(&self) -> bool {
+        let now = Instant::now();
+        {
+            let mut resets = self.resets();
+            if resets.last.is_some_and(|last| now.duration_since(last) < RESET_PAUSE / 2) {
+                return true;
+            }
+            if resets.stalled * 2 < resets.connections {
+                return false;
+            }
+            resets.last = Some(now);
+        }
+        self.endpoint.handle_network_change(Some(Arc::new(Recoverable)));
+        true
+    }
+}
+
+/// That sockets stay where they are, and no path needs a new one.
+#[derive(Debug)]
+struct Recoverable;
+
+impl noq::NetworkChangeHint for Recoverable {
+    fn is_path_recoverable(&self, _: noq::PathId, _: noq::FourTuple) -> bool {
+        true
+    }
+}
+
+/// One connection's place in the count of those that stand still.
+pub(super) struct Counted {
+    shared: Arc<PathsShared>,
+    stalled: bool,
+}
+
+impl Counted {
+    pub(super) fn new(shared: Arc<PathsShared>) -> Self {
+        shared.resets().connections += 1;
+        Self { shared, stalled: false }
+    }
+
+    pub(super) fn set_stalled(&mut self, stalled: bool) {
+        if std::mem::replace(&mut self.stalled, stalled) != stalled {
+            let mut resets = self.shared.resets();
+            resets.stalled = if stalled { resets.stalled + 1 } else { resets.stalled.saturating_sub(1) };
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.set_stalled(false);
+        let mut resets = self.shared.resets();
+        resets.connections = resets.connections.saturating_sub(1);
+    }
+}
