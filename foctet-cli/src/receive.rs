@@ -59,10 +59,8 @@ async fn fetch(
     connection: &Connection,
     report: &Arc<Report>,
 ) -> Result<(), Failure> {
-    report.event(&Event::Connected {
-        node_id: connection.remote_id().to_string(),
-        path: session::path(connection),
-    });
+    let told = session::path(connection);
+    report.event(&Event::Connected { node_id: connection.remote_id().to_string(), path: told.clone() });
     let (reconnect, current) = reconnecting::reconnect(endpoint, ticket, args, connection.clone());
     let interruptions = |event| tell_interruption(report, &current, &event);
     let mut incoming =
@@ -80,7 +78,7 @@ async fn fetch(
         }
     };
     let dir = (!args.to_stdout()).then_some(args.output.as_path());
-    let (summary, path) = take(incoming, dir, on_conflict, current, report).await?;
+    let (summary, path) = take(incoming, dir, on_conflict, current, told, report).await?;
     report.event(&Event::Done {
         bytes: summary.bytes,
         files: summary.files.into(),
@@ -112,6 +110,7 @@ async fn take(
     dir: Option<&Path>,
     on_conflict: OnConflict,
     current: watch::Receiver<Connection>,
+    told: crate::events::Path,
     report: &Arc<Report>,
 ) -> Result<(Summary, crate::events::Path), Failure> {
     let progress = Arc::new(Progress::default());
@@ -123,7 +122,8 @@ async fn take(
         offered::label(incoming.manifest()),
         None,
         Arc::new(Semaphore::new(1)),
-    );
+    )
+    .told(told);
     let events = {
         let report = Arc::clone(report);
         move |event| match event {

@@ -61,6 +61,12 @@ impl Watch {
         }
     }
 
+    /// The path that was told when the connection came up: it may have changed since.
+    pub(crate) fn told(mut self, path: Path) -> Self {
+        self.path = path;
+        self
+    }
+
     /// Shows progress until dropped.
     ///
     /// # Cancel safety

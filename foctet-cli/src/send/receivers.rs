@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use foctet_net::{Connection, ConnectionError, Endpoint};
 use foctet_transfer::wire::FailureCode;
@@ -198,15 +198,17 @@ async fn serve_one(
     let (accepted_tx, accepted) = tokio::sync::oneshot::channel();
     let accepted_tx = std::sync::Mutex::new(Some(accepted_tx));
     let admitted = Arc::new(AtomicBool::new(false));
+    let told = Arc::new(std::sync::Mutex::new(session::path(&connection)));
     let serving = sender.serve(&connection, {
-        let (progress, report, admitted) =
-            (Arc::clone(&progress), Arc::clone(&report), Arc::clone(&admitted));
+        let (progress, report, admitted, told) =
+            (Arc::clone(&progress), Arc::clone(&report), Arc::clone(&admitted), Arc::clone(&told));
         let (node_id, connection) = (node_id.clone(), connection.clone());
         move |event| match event {
             TransferEvent::Admitted => {
                 admitted.store(true, Ordering::Relaxed);
-                report
-                    .event(&Event::Connected { node_id: node_id.clone(), path: session::path(&connection) });
+                let path = session::path(&connection);
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = path.clone();
+                report.event(&Event::Connected { node_id: node_id.clone(), path });
             }
             TransferEvent::Accepted { total, .. } => {
                 progress.set(0, total, 0);
@@ -227,14 +229,10 @@ async fn serve_one(
         result = &mut serving => result,
         Ok(()) = accepted => {
             transferring.count();
-            let watch = watch.insert(Watch::new(
-                report,
-                tokio::sync::watch::channel(connection.clone()).1,
-                progress,
-                label,
-                Some(node_id.clone()),
-                bar,
-            ));
+            let told = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let connection = tokio::sync::watch::channel(connection.clone()).1;
+            let watching = Watch::new(report, connection, progress, label, Some(node_id.clone()), bar);
+            let watch = watch.insert(watching.told(told));
             tokio::select! {
                 result = serving => result,
                 never = watch.run() => match never {},

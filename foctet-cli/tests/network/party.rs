@@ -31,9 +31,6 @@ impl Party {
     ) -> Self {
         let mut command = node.command(program());
         command.args(args).arg("--json").env("HOME", "/nonexistent").env_remove("FOCTET_RELAY");
-        if std::env::var_os("FOCTET_TRACE").is_some() {
-            command.env("FOCTET_VERBOSE", "2");
-        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let mut process = Process::start(command).expect("foctet starts");
