@@ -30,6 +30,7 @@ pub struct Builder {
     handshake_timeout: Duration,
     max_idle_timeout: Duration,
     relays: Vec<RelayAddr>,
+    relay_transports: Transports,
     relay_only: bool,
     direct: DirectPolicy,
     limits: EndpointLimits,
@@ -47,6 +48,7 @@ impl Default for Builder {
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             max_idle_timeout: limits::MAX_IDLE_TIMEOUT,
             relays: Vec::new(),
+            relay_transports: Transports::All,
             relay_only: false,
             direct: DirectPolicy::default(),
             limits: EndpointLimits::default(),
@@ -113,6 +115,15 @@ impl Builder {
     #[must_use]
     pub fn relays(mut self, relays: impl IntoIterator<Item = RelayAddr>) -> Self {
         self.relays = relays.into_iter().collect();
+        self
+    }
+
+    /// How relays are reached; connections to peers go through them all the same. By default over TCP, which costs less and
+    /// tells at once when a relay is gone, or else over QUIC; and over QUIC beside TCP, to learn this node's own address.
+    /// Over QUIC only where the endpoint has it.
+    #[must_use]
+    pub fn relay_transports(mut self, transports: Transports) -> Self {
+        self.relay_transports = transports;
         self
     }
 
@@ -189,7 +200,7 @@ impl Builder {
         let relays = Relays::new(LegDialler {
             identity: identity.clone(),
             handshake_timeout: self.handshake_timeout,
-            transports: self.transports,
+            transports: self.relay_transports,
             quic: quic.as_ref().map(|quic| quic.for_legs(relay::LEG_QUEUE)),
             mux: relay::leg_mux_config(mux.clone()),
         });

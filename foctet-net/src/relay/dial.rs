@@ -52,7 +52,7 @@ impl LegDialler {
     /// Whether legs over this transport are possible.
     pub(super) fn has(&self, transport: Transport) -> bool {
         match transport {
-            Transport::Quic => self.quic.is_some(),
+            Transport::Quic => self.quic.is_some() && self.transports.contains(Transport::Quic),
             Transport::Tcp => self.transports.contains(Transport::Tcp),
         }
     }

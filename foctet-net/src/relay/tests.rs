@@ -70,7 +70,7 @@ async fn an_endpoint_of_one_transport_has_legs_over_that_alone() {
     let relay = Fake::start(Transports::All).await;
     for only in [Transport::Quic, Transport::Tcp] {
         let endpoint =
-            client().transports(Transports::Only(only)).relays([relay.addr()]).build().await.unwrap();
+            client().relay_transports(Transports::Only(only)).relays([relay.addr()]).build().await.unwrap();
         let state = wait_for(&endpoint, RelaysState::is_online).await;
         assert_eq!(transport(&state, relay.id()), Some(only));
     }
@@ -244,7 +244,8 @@ async fn a_relay_that_falls_silent_is_given_up_within_twenty_seconds_and_found_a
         let relay = Fake::start(Transports::Only(transport)).await;
         let proxy = Proxy::start(transport, relay.socket_addr()).await;
         let addr = RelayAddr::new(relay.id(), RelayHost::Ip(proxy.addr.ip()), proxy.addr.port());
-        let endpoint = client().transports(Transports::Only(transport)).relays([addr]).build().await.unwrap();
+        let endpoint =
+            client().relay_transports(Transports::Only(transport)).relays([addr]).build().await.unwrap();
         timeout(SOON, endpoint.online()).await.unwrap();
         tokio::time::pause();
         // A healthy leg without traffic lives.
