@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use foctet_core::{NodeAddr, Ticket};
 use foctet_net::{
-    ConnectError, ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, RelayState, Transport,
-    Transports,
+    ConnectError, ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, RelayState, RelayStatus,
+    Transport, Transports,
 };
 use foctet_transfer::wire::ALPN;
 use tokio::time::timeout;
@@ -16,6 +16,9 @@ use crate::exit::{Exit, Failure};
 
 /// How long a relay may take to answer before the ticket is printed all the same.
 const RELAY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// And how long the second one, once the first is there.
+const SECOND_RELAY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Opens the endpoint: with a fresh key, or that of `--identity`. One that does not `listen` can only dial.
 ///
@@ -54,7 +57,18 @@ pub(crate) async fn open(args: &NetworkArgs, listen: bool) -> Result<Endpoint, F
 /// # Cancel safety
 /// Safe.
 pub(crate) async fn await_relays(endpoint: &Endpoint, args: &NetworkArgs) -> Option<String> {
-    if args.no_relay || args.relay.is_empty() || timeout(RELAY_PATIENCE, endpoint.online()).await.is_ok() {
+    if args.no_relay || args.relay.is_empty() {
+        return None;
+    }
+    if timeout(RELAY_PATIENCE, endpoint.online()).await.is_ok() {
+        // The other one takes about as long. With both, losing one loses nothing.
+        let settled = |relay: &RelayStatus| match relay.state {
+            RelayState::Connecting { failures, .. } => failures > 0,
+            _ => true,
+        };
+        let mut relays = endpoint.watch_relays();
+        let all = relays.wait_for(|state| state.relays.iter().all(settled));
+        timeout(SECOND_RELAY_PATIENCE, all).await.ok();
         return None;
     }
     let states = endpoint.relays().into_iter().map(|relay| match relay.state {

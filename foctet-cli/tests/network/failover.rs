@@ -52,7 +52,7 @@ fn stall(blow: Blow, transport: &str, round_trip: Duration) -> Duration {
     let router = RouterOptions::nat(blow.nat()).uplink(uplink);
     let mut stage = Stage::new(Topology::Homes, &router, &router, 2);
     // Ten seconds' worth at the limit.
-    let mut transfer = stage.transfer(96, &["--transport", transport], &["--limit", "10MB"]);
+    let mut transfer = stage.transfer_files(1536, &["--transport", transport], &["--limit", "10MB"]);
     let (_, connected) = transfer.receiver.event("connected");
     if blow != Blow::RelayKilled && transport == "quic" {
         assert!(

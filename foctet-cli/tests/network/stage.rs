@@ -24,7 +24,6 @@ pub(crate) struct Relay {
 pub(crate) struct Transfer {
     pub(crate) sender: Party,
     pub(crate) receiver: Party,
-    pub(crate) ticket: String,
     source: PathBuf,
     target: PathBuf,
 }
@@ -95,7 +94,22 @@ impl Stage {
         self.transfer_file(source, both, sender)
     }
 
-    /// As [`transfer`](Self::transfer), of a file that is there.
+    /// As [`transfer`](Self::transfer), of a directory with so many files of 64 KiB: progress is what has been verified, and
+    /// that goes by whole files, or by whole MiB of one.
+    pub(crate) fn transfer_files(&mut self, files: usize, both: &[&str], sender: &[&str]) -> Transfer {
+        self.transfers += 1;
+        let source = self.files.path().join(format!("content-{}", self.transfers));
+        let all = self.files.path().join("all");
+        write_content(&all, files.div_ceil(16));
+        let all = std::fs::read(all).unwrap();
+        std::fs::create_dir(&source).unwrap();
+        for (number, content) in all.chunks(64 << 10).take(files).enumerate() {
+            std::fs::write(source.join(format!("{number:05}")), content).unwrap();
+        }
+        self.transfer_file(source, both, sender)
+    }
+
+    /// As [`transfer`](Self::transfer), of what is there.
     pub(crate) fn transfer_file(&mut self, source: PathBuf, both: &[&str], sender: &[&str]) -> Transfer {
         self.transfers += 1;
         let target = self.files.path().join(format!("received-{}", self.transfers));
@@ -111,7 +125,7 @@ impl Stage {
         let mut args = vec!["receive", "-", "-y", "-o", target.to_str().unwrap()];
         args.extend_from_slice(both);
         let receiver = Party::start(&self.bob(), args, &format!("{ticket}\n"));
-        Transfer { sender: alice, receiver, ticket, source, target }
+        Transfer { sender: alice, receiver, source, target }
     }
 }
 
@@ -122,10 +136,20 @@ impl Transfer {
     pub(crate) fn finish(mut self) -> Vec<(std::time::Duration, serde_json::Value)> {
         let events = self.receiver.ends(0);
         self.sender.ends(0);
-        let received = std::fs::read(self.target.join(self.source.file_name().unwrap())).unwrap();
-        assert!(received == std::fs::read(&self.source).unwrap(), "what arrived is not what was sent");
+        let received = self.target.join(self.source.file_name().unwrap());
+        assert!(content(&received) == content(&self.source), "what arrived is not what was sent");
         events
     }
+}
+
+/// What a file holds, or the files in a directory one after another.
+fn content(path: &Path) -> Vec<u8> {
+    if path.is_file() {
+        return std::fs::read(path).unwrap();
+    }
+    let mut files: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().flat_map(|file| std::fs::read(file).unwrap()).collect()
 }
 
 /// Content that compresses to nothing and repeats nowhere, the same each time.

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::os::{InterfaceAddr, interface_addrs};
-use crate::relay::{MAX_HOMES, RelaysState};
+use crate::relay::{MAX_HOMES, RelayState, RelaysState};
 
 /// How often the interfaces are looked at. A change is noticed late by this much at most; asking costs some 50 us.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -77,8 +77,12 @@ impl Announced {
         } else {
             addr
         };
-        let up = relays.relays.iter().filter(|status| status.home && status.is_up() && !status.is_draining());
-        addr = addr.with_relays(up.take(MAX_HOMES).map(|status| status.addr.clone()));
+        // One that is about to come up is worth naming beside one that is up: it will most likely be there when it is needed.
+        let homes = || relays.relays.iter().filter(|status| status.home);
+        let up = homes().filter(|status| status.is_up() && !status.is_draining());
+        let coming =
+            homes().filter(|status| matches!(status.state, RelayState::Connecting { failures: 0, .. }));
+        addr = addr.with_relays(up.chain(coming).take(MAX_HOMES).map(|status| status.addr.clone()));
         if addr.relays().is_empty() {
             // Until one is up, those that it will most likely be.
             let configured = self.configured.iter().take(MAX_HOMES);

@@ -17,6 +17,11 @@ const MAX_CANDIDATES: u8 = foctet_core::path::MAX_CANDIDATES as u8;
 /// receive buffers, so more costs memory in every endpoint.
 const MAX_UDP_PAYLOAD: u16 = 1472;
 
+/// Bytes that a new path may have in flight before anything was acknowledged: 32 full packets, as large deployments of QUIC
+/// and TCP use, where RFC 9002 (section 7.2) recommends 10. A standby that takes over begins with it, and each doubling costs a
+/// round trip.
+const INITIAL_WINDOW: u64 = 32 * 1200;
+
 /// TLS handshake data that may wait for what precedes it, in bytes: the longest flight, ours with its certificate,
 /// has under 4 KiB.
 const CRYPTO_BUFFER: usize = 16 * 1024;
@@ -44,7 +49,10 @@ impl QuicConfig {
         direct: DirectPolicy,
     ) -> Self {
         let mut transport = noq::TransportConfig::default();
+        let mut congestion = noq::congestion::CubicConfig::default();
+        congestion.initial_window(INITIAL_WINDOW);
         transport
+            .congestion_controller_factory(Arc::new(congestion))
             .max_concurrent_bidi_streams(bounds.streams.into())
             .max_concurrent_uni_streams(bounds.streams.into())
             .stream_receive_window(
