@@ -21,7 +21,7 @@ const RESET_PAUSE: Duration = Duration::from_secs(1);
 /// See the [module's text](self).
 pub(crate) struct PathsShared {
     pub(crate) policy: DirectPolicy,
-    pub(super) sockets: Arc<Sockets>,
+    pub(crate) sockets: Arc<Sockets>,
     /// What peers may be told: where this node may be reached over UDP, best first.
     pub(super) own: watch::Sender<Vec<SocketAddr>>,
     /// Relays that are out of reach.
