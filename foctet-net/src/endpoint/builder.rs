@@ -241,7 +241,16 @@ impl Builder {
         };
         relays.set_homes(&announced.configured);
         let (addr_tx, addr) = watch::channel(announced.current(&relays.state()));
-        tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx));
+        let paths = quic.as_ref().map(|quic| Arc::clone(&quic.paths));
+        // The task ends with the endpoint, and does not keep the legs.
+        let legs = relays.clone();
+        let network_changed = move || {
+            legs.network_changed();
+            if let Some(paths) = &paths {
+                paths.network_changed();
+            }
+        };
+        tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx, network_changed));
         if let Some(quic) = &quic {
             tasks.spawn(Arc::clone(&quic.paths).follow_addr(addr.clone()));
             tasks.spawn(Arc::clone(&quic.paths).follow_relays(relays.watch_state()));
