@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use foctet_core::{NodeAddr, Ticket};
 use foctet_net::{
-    ConnectError, ConnectOptions, Connection, Endpoint, KeyFile, PathKind, Prefer, RelayState, RelayStatus,
-    Transport, Transports,
+    ConnectError, ConnectOptions, Connection, DirectPolicy, Endpoint, KeyFile, PathKind, Prefer, RelayState,
+    RelayStatus, Transport, Transports,
 };
 use foctet_transfer::wire::ALPN;
 use tokio::time::timeout;
@@ -27,7 +27,11 @@ const SECOND_RELAY_PATIENCE: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the key file cannot be used, or the addresses cannot be bound; when only relays may be used and there are none.
 pub(crate) async fn open(args: &NetworkArgs, listen: bool) -> Result<Endpoint, Failure> {
-    let mut builder = Endpoint::builder().transports(transports(args.transport)).relay_only(args.relay_only);
+    // A transfer allows it once the secret was verified.
+    let mut builder = Endpoint::builder()
+        .transports(transports(args.transport))
+        .relay_only(args.relay_only)
+        .direct(DirectPolicy::Manual);
     if listen {
         builder = builder.alpns([ALPN]);
         if args.relay_only && args.relay.is_empty() {

@@ -483,7 +483,7 @@ async fn open(
 ) -> Result<(Control, Option<u64>, Manifest), Fault> {
     let (send, recv) = open_stream(connection).await?;
     let mut control = Control::new(send, recv);
-    let fetched = timeout(MANIFEST_TIMEOUT, fetch_manifest(&mut control, secret, place)).await;
+    let fetched = timeout(MANIFEST_TIMEOUT, fetch_manifest(connection, &mut control, secret, place)).await;
     match fetched.unwrap_or_else(|_| Err(LinkError::Stalled.into())) {
         Ok((place, manifest)) => Ok((control, place, manifest)),
         Err(fault) => {
@@ -496,6 +496,7 @@ async fn open(
 }
 
 async fn fetch_manifest(
+    connection: &Connection,
     control: &mut Control,
     secret: &TicketSecret,
     place: Option<u64>,
@@ -517,6 +518,8 @@ async fn fetch_manifest(
         Frame::Fail(failure) => return Err(Fault::remote_unknown(failure)),
         _ => return Err(ProtocolError::Unexpected { expected: "the manifest" }.into()),
     };
+    // The secret is the right one, so that both know whom they talk to.
+    connection.allow_direct();
     if entries > MAX_ENTRIES {
         return Err(ManifestError::TooManyEntries { limit: MAX_ENTRIES }.into());
     }

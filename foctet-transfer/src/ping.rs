@@ -13,6 +13,7 @@ use crate::wire::{FailureCode, Frame};
 /// at most.
 #[derive(Debug)]
 pub struct Ping {
+    connection: Connection,
     control: Control,
     secret: TicketSecret,
 }
@@ -29,7 +30,7 @@ impl Ping {
     /// Cancel safe.
     pub async fn open(connection: &Connection, secret: &TicketSecret) -> Result<Self, ReceiveError> {
         let (send, recv) = open_stream(connection).await?;
-        Ok(Self { control: Control::new(send, recv), secret: secret.clone() })
+        Ok(Self { connection: connection.clone(), control: Control::new(send, recv), secret: secret.clone() })
     }
 
     /// Asks the sender, which answers at once, and returns how long that took: a round trip and what both programs take.
@@ -46,7 +47,10 @@ impl Ping {
         let start = Instant::now();
         self.control.send(&Frame::Ping { secret: self.secret.clone() }, FRAME_TIMEOUT).await?;
         match self.control.recv_within(FRAME_TIMEOUT).await? {
-            Frame::Confirm => Ok(start.elapsed()),
+            Frame::Confirm => {
+                self.connection.allow_direct();
+                Ok(start.elapsed())
+            }
             Frame::Fail(failure) if failure.code == FailureCode::WrongSecret => {
                 Err(ReceiveError::WrongSecret)
             }

@@ -116,6 +116,8 @@ impl Sender {
                 return Err(fault.error);
             }
         };
+        // Not before: whoever comes through a relay without the secret shall not learn where we are.
+        connection.allow_direct();
         let Visitor::Receiver { place } = visitor else {
             tokio::time::timeout(MAX_PING, answer_pings(&mut control)).await.ok();
             return Err(SendError::OnlyPing);

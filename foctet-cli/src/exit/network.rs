@@ -1,6 +1,7 @@
 use std::io;
 
-use foctet_net::{BindError, ConnectError, ConnectionError, KeyFileError};
+use foctet_core::relay::CloseCode;
+use foctet_net::{AttemptError, BindError, ConnectError, ConnectionError, KeyFileError, LegError, Place};
 
 use super::{Exit, Failure};
 
@@ -11,6 +12,46 @@ const REACH_HINT: &str =
 /// What helps where the wrong node, or none of ours, answers.
 const IDENTITY_HINT: &str =
     "another program may have taken the sender's address; ask the sender for a new ticket";
+
+/// What helps where the only ways were through relays, or where a relay gave the surest answer.
+fn reach_hint(error: &ConnectError) -> &'static str {
+    let relays = || {
+        error.attempts().iter().filter_map(|attempt| match (&attempt.at, &attempt.error) {
+            (Place::Relay(_), error) => Some(error),
+            _ => None,
+        })
+    };
+    let refused = |error: &AttemptError| {
+        matches!(
+            error,
+            AttemptError::Relay(
+                LegError::Closed(CloseCode::Refused) | LegError::Connect(ConnectError::Refused)
+            )
+        )
+    };
+    if relays().next().is_none() {
+        REACH_HINT
+    } else if relays().any(refused) {
+        "the relay lets in only those whom it knows: ask whoever runs it to admit this node or for its token, and see \
+         `foctet id`"
+    } else if relays().all(|error| {
+        matches!(
+            error,
+            AttemptError::Relay(
+                LegError::Resolve(_)
+                    | LegError::Connect(_)
+                    | LegError::TimedOut
+                    | LegError::Lost(_)
+                    | LegError::Silent
+            )
+        )
+    }) {
+        "the relay cannot be reached from here: check this machine's network, and that a firewall lets UDP or TCP to the \
+         relay's port through"
+    } else {
+        "the relay is there, and the sender does not answer through it: check that `foctet send` still runs there"
+    }
+}
 
 impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
@@ -46,8 +87,8 @@ impl From<BindError> for Failure {
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         let (exit, code, hint) = match &error {
-            ConnectError::TimedOut { .. } => (Exit::Unreachable, "timeout", REACH_HINT),
-            ConnectError::Unreachable { .. } => (Exit::Unreachable, "unreachable", REACH_HINT),
+            ConnectError::TimedOut { .. } => (Exit::Unreachable, "timeout", reach_hint(&error)),
+            ConnectError::Unreachable { .. } => (Exit::Unreachable, "unreachable", reach_hint(&error)),
             ConnectError::NoAddresses => (
                 Exit::Unreachable,
                 "unreachable",

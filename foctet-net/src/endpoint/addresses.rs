@@ -1,5 +1,5 @@
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use foctet_core::{NodeAddr, NodeId, RelayAddr, TransportAddr};
 use tokio::sync::watch;
@@ -92,17 +92,31 @@ impl Announced {
     }
 }
 
-/// Keeps the address up to date until nobody looks at it.
+/// How much later than due a look must come for the machine to have slept: no load delays it so.
+const SLEPT: Duration = Duration::from_secs(20);
+
+/// Keeps the address up to date until nobody looks at it, and says when the network may have changed: there are other
+/// interfaces or other addresses, or the machine slept.
 pub(super) async fn watch(
     announced: Announced,
     mut relays: watch::Receiver<RelaysState>,
     addr: watch::Sender<NodeAddr>,
+    network_changed: impl Fn(),
 ) {
+    let mut interfaces = interface_addrs();
+    let mut looked = SystemTime::now();
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            _ = ticks.tick() => {
+                let seen = interface_addrs();
+                if std::mem::replace(&mut interfaces, seen) != interfaces || slept(looked, SystemTime::now()) {
+                    tracing::debug!("the network may have changed");
+                    network_changed();
+                }
+                looked = SystemTime::now();
+            }
             Ok(()) = relays.changed() => {}
             () = addr.closed() => return,
         }
@@ -113,6 +127,11 @@ pub(super) async fn watch(
             changed
         });
     }
+}
+
+/// Whether the machine slept between two looks. The clock of timers may stand still meanwhile; that of the day does not.
+fn slept(looked: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(looked).is_ok_and(|passed| passed > LOOK_EVERY + SLEPT)
 }
 
 fn node_addr(id: NodeId, listening: &[Listening], interfaces: &[InterfaceAddr]) -> NodeAddr {
@@ -231,6 +250,15 @@ mod tests {
                 "10.9.0.1:7",
             ]
         );
+    }
+
+    #[test]
+    fn a_look_that_comes_far_too_late_means_that_the_machine_slept() {
+        let looked = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        assert!(!slept(looked, looked + LOOK_EVERY));
+        assert!(!slept(looked, looked + LOOK_EVERY * 3));
+        assert!(slept(looked, looked + LOOK_EVERY * 10));
+        assert!(!slept(looked, looked - LOOK_EVERY * 10), "the clock was set back");
     }
 
     #[test]

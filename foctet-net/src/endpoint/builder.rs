@@ -195,7 +195,7 @@ impl Builder {
 
         let direct = if self.relay_only { DirectPolicy::Never } else { self.direct };
         let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses, direct);
-        let quic = open_quic(&mut bound, config, self.max_idle_timeout, direct)?;
+        let quic = open_quic(&mut bound, config, self.max_idle_timeout, direct, self.relay_only)?;
         let mux = tcp::mux_config(self.max_idle_timeout, &self.limits);
         let relays = Relays::new(LegDialler {
             identity: identity.clone(),
@@ -252,7 +252,16 @@ impl Builder {
         };
         relays.set_homes(&announced.configured);
         let (addr_tx, addr) = watch::channel(announced.current(&relays.state()));
-        tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx));
+        let paths = quic.as_ref().map(|quic| Arc::clone(&quic.paths));
+        // The task ends with the endpoint, and does not keep the legs.
+        let legs = relays.clone();
+        let network_changed = move || {
+            legs.network_changed();
+            if let Some(paths) = &paths {
+                paths.network_changed();
+            }
+        };
+        tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx, network_changed));
         if let Some(quic) = &quic {
             tasks.spawn(Arc::clone(&quic.paths).follow_addr(addr.clone()));
             tasks.spawn(Arc::clone(&quic.paths).follow_relays(relays.watch_state()));
@@ -290,11 +299,12 @@ fn open_quic(
     config: QuicConfig,
     max_idle_timeout: Duration,
     direct: DirectPolicy,
+    relay_only: bool,
 ) -> Result<Option<QuicDialler>, BindError> {
     let udp: Vec<_> = bound.iter_mut().filter_map(|bound| bound.udp.take()).collect();
     let Some(first) = bound.first().filter(|_| !udp.is_empty()) else { return Ok(None) };
     let failed = |error: io::Error| BindError::Udp { addr: first.addr, source: IoFailure::from(error) };
-    let sockets = Sockets::new(udp).map_err(failed)?;
+    let sockets = Sockets::new(udp, relay_only).map_err(failed)?;
     let config = Arc::new(config);
     let endpoint = noq::Endpoint::new_with_abstract_socket(
         config.endpoint(),

@@ -96,21 +96,26 @@ pub(super) async fn connect(
         Some(quic) if wanted(Transport::Quic) => RelayedWays::join(inner, quic, &addr),
         _ => RelayedWays::default(),
     };
-    let through = if wanted(Transport::Tcp) { addr.relays().to_vec() } else { Vec::new() };
-    if addrs.is_empty() && relayed.late.is_empty() && through.is_empty() {
+    let streams = if wanted(Transport::Tcp) { addr.relays().to_vec() } else { Vec::new() };
+    let through = if relayed.late.is_empty() && streams.is_empty() { &[] } else { addr.relays() };
+    if addrs.is_empty() && relayed.late.is_empty() && streams.is_empty() {
         return Err(ConnectError::NoAddresses);
     }
-    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()).through(through));
+    let dialling = Arc::new(Dialling::new(inner, addr.id(), alpn, addrs.clone()).through(through, streams));
     let (dialable, not): (Vec<_>, Vec<_>) = addrs.into_iter().partition(TransportAddr::is_dialable);
     for addr in not {
         let failure = IoFailure::new(std::io::ErrorKind::InvalidInput, "no address to send to");
         dialling.note(addr, AttemptError::Io(failure));
     }
 
+    let verdict = |timed_out| {
+        dialling.note_legs(&inner.relays.state());
+        dialling.verdict(timed_out)
+    };
     let mut closing = inner.closing.subscribe();
     let connect = async {
         let contender = race::race(inner, &dialling, &dialable, relayed.late, options.prefer).await;
-        let connection = contender.ok_or_else(|| dialling.verdict(false))?.choose();
+        let connection = contender.ok_or_else(|| verdict(false))?.choose();
         connection.hold(relayed.legs);
         inner.live.add(&connection);
         hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;
@@ -121,7 +126,7 @@ pub(super) async fn connect(
         biased;
         _ = closing.wait_for(|closing| *closing) => Err(ConnectError::EndpointClosed),
         connected = timeout(options.timeout, connect) => {
-            connected.unwrap_or_else(|_| Err(dialling.verdict(true)))
+            connected.unwrap_or_else(|_| Err(verdict(true)))
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::paths::{PathsShared, Watched, canonical};
+use super::socket::is_mapped;
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Arrivals, Slot};
 use crate::error::HandshakeError;
@@ -27,6 +28,10 @@ pub(crate) async fn accept(paths: Arc<PathsShared>, arrivals: Arc<Arrivals>) {
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { return };
                 let remote = canonical(incoming.remote_address());
+                if paths.sockets.relays_only() && !is_mapped(remote.ip()) {
+                    incoming.ignore();
+                    continue;
+                }
                 // Under load nothing is kept for a dialler that has not shown to be where it says it is.
                 let validated = incoming.remote_address_validated();
                 let loaded = arrivals.half_open(Transport::Quic) >= limits::RETRY_ABOVE;
@@ -59,7 +64,7 @@ async fn take(
     slot: Slot,
     arrivals: &Arrivals,
 ) -> Result<(), HandshakeError> {
-    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming, paths));
+    let handshaken = timeout(arrivals.handshake_timeout(), handshake(incoming, remote, paths));
     match handshaken.await.unwrap_or(Err(HandshakeError::TimedOut)) {
         Ok(connection) => arrivals.admit(connection, slot).await,
         Err(error) => {
@@ -102,14 +107,15 @@ impl Unheard {
     }
 }
 
-async fn handshake(incoming: noq::Incoming, paths: &Arc<PathsShared>) -> Result<Connection, HandshakeError> {
+async fn handshake(
+    incoming: noq::Incoming,
+    remote: SocketAddr,
+    paths: &Arc<PathsShared>,
+) -> Result<Connection, HandshakeError> {
     let connection = async { incoming.accept()?.await }.await.map_err(|error| failed(&error))?;
     let (alpn, id) = peer(&connection).map_err(HandshakeError::Tls)?;
-    Ok(Connection::new(
-        Carrier::Quic { connection: Watched::new(connection, Role::Acceptor, id, &[], paths) },
-        id,
-        &alpn,
-    ))
+    let connection = Watched::new(connection, Role::Acceptor, id, remote, &[], paths);
+    Ok(Connection::new(Carrier::Quic { connection }, id, &alpn))
 }
 
 /// The application protocol and the identity that the handshake agreed on.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::accept::peer;
 use super::config::QuicConfig;
 use super::paths::{PathsShared, Watched};
-use super::socket::{Sockets, is_mapped};
+use super::socket::{Disclosed, Sockets, is_mapped};
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Contender, Dialling};
 use crate::error::{AttemptError, IoFailure};
@@ -117,6 +117,8 @@ async fn dial_together(
     let tls = dialling.identity.client_config(dialling.expected, vec![dialling.alpn.to_vec()]);
     let config =
         quic.config.client(tls, id).map_err(|_| protocol("the TLS configuration does not fit QUIC"))?;
+    // Until it is over, when who has answered is known.
+    let _disclosed = Disclosed::to_dialled(&quic.sockets, &candidates);
     let registration = quic.sockets.fan_out().register(&id, candidates.clone());
     let connecting = quic
         .endpoint
@@ -130,7 +132,8 @@ async fn dial_together(
         .collect();
     let mut coming_up: JoinSet<Option<SocketAddr>> =
         late.into_iter().map(|late| async move { late.up.await.then_some(late.addr) }).collect();
-    let handshake = timeout(dialling.handshake_timeout, confirm(dialling, &quic.paths, &relays, connecting));
+    let handshake =
+        timeout(dialling.handshake_timeout, confirm(dialling, &quic.paths, primary, &relays, connecting));
     let mut handshake = pin!(handshake);
     let result = loop {
         tokio::select! {
@@ -158,11 +161,12 @@ async fn dial_together(
 async fn confirm(
     dialling: &Dialling,
     paths: &Arc<PathsShared>,
+    primary: SocketAddr,
     relays: &[NodeId],
     connecting: noq::Connecting,
 ) -> Result<Contender, AttemptError> {
     let connection = connecting.await.map_err(|error| failed(&error).unproved())?;
-    let watched = Watched::new(connection.clone(), Role::Dialler, dialling.expected, relays, paths);
+    let watched = Watched::new(connection.clone(), Role::Dialler, dialling.expected, primary, relays, paths);
     let carrier = Carrier::Quic { connection: watched };
     let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
     connection.handshake_confirmed().await.map_err(|error| failed(&error))?;

@@ -4,11 +4,13 @@
 //!   Here they become IPv4 again, and choose an IPv4 socket.
 //! - Destinations in a reserved IPv6 prefix stand for peers behind relays; see [`Relayed`]. No such address ever leaves
 //!   this endpoint, and none that a peer names means anything.
-//! - An address that never answered gets few packets; see [`Guard`].
+//! - An address that never answered gets few packets; see [`Guard`]. One that we have nothing to do with gets none before a
+//!   peer that may learn our addresses has named it; see [`Disclosure`].
 //! - Nothing that one socket or one destination does ends the endpoint: errors in sending are a packet lost, and
 //!   errors in receiving a pause.
 //! - The first flight of a dial goes to all of its candidates; see [`FanOut`].
 
+mod disclosure;
 mod fan_out;
 mod guard;
 mod inbox;
@@ -26,6 +28,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use noq::udp;
 use tokio::io::Interest;
 
+pub(crate) use disclosure::Disclosed;
+use disclosure::Disclosure;
 use fan_out::FanOut;
 use guard::Guard;
 pub(crate) use mapped::{Via, is_mapped};
@@ -38,14 +42,16 @@ pub(crate) struct Sockets {
     sockets: RwLock<Arc<[Arc<UdpSocket>]>>,
     fan_out: FanOut,
     guard: Guard,
+    disclosure: Disclosure,
     relayed: Relayed,
     /// What noq takes for our address.
     nominal: SocketAddr,
 }
 
 impl Sockets {
-    /// Takes over bound, non-blocking sockets.
-    pub(crate) fn new(sockets: Vec<std::net::UdpSocket>) -> io::Result<Arc<Self>> {
+    /// Takes over bound, non-blocking sockets. With `relays_only` nobody is sent anything, or heard, but the relays that are
+    /// dialled, and who is behind them.
+    pub(crate) fn new(sockets: Vec<std::net::UdpSocket>, relays_only: bool) -> io::Result<Arc<Self>> {
         let sockets: Arc<[_]> = sockets
             .into_iter()
             .map(|socket| UdpSocket::new(socket).map(Arc::new))
@@ -56,6 +62,7 @@ impl Sockets {
             sockets: RwLock::new(sockets),
             fan_out: FanOut::default(),
             guard: Guard::default(),
+            disclosure: Disclosure::new(relays_only),
             relayed: Relayed::new(),
             nominal,
         }))
@@ -84,12 +91,29 @@ impl Sockets {
         is_mapped(destination.ip()) || self.route(destination, None).is_some()
     }
 
-    fn admits(&self, transmit: &udp::Transmit<'_>) -> bool {
+    /// Whether everything goes through relays.
+    pub(crate) fn relays_only(&self) -> bool {
+        self.disclosure.relays_only()
+    }
+
+    /// Whether packets from an address are for us at all.
+    fn hears(&self, from: SocketAddr) -> bool {
+        !self.relays_only() || self.guard.has_heard(from) || self.disclosure.dials(from)
+    }
+
+    /// Whether a transmit may go out now, of a connection that first sent to `first`; `None`: an answer to what just came
+    /// from there.
+    fn admits(&self, transmit: &udp::Transmit<'_>, first: Option<SocketAddr>) -> bool {
         let packets = match transmit.segment_size {
             Some(size) if size > 0 => transmit.contents.len().div_ceil(size),
             _ => 1,
         };
-        self.guard.admits(transmit.destination, u32::try_from(packets).unwrap_or(u32::MAX))
+        let to = transmit.destination;
+        let permitted = || match first {
+            Some(first) => self.disclosure.permits(first, to),
+            None => !self.relays_only(),
+        };
+        self.guard.admits(to, u32::try_from(packets).unwrap_or(u32::MAX), permitted)
     }
 
     /// The socket that sends to a destination: the one bound to the source address that noq wants, else one of the

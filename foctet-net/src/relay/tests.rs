@@ -1,6 +1,7 @@
 //! Legs against a relay of a few lines, on loopback: in virtual time where waiting matters.
 
 mod fake;
+mod hidden;
 mod proxy;
 mod spliced;
 

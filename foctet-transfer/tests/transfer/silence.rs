@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use foctet_core::{NodeAddr, TransportAddr};
-use foctet_net::{Endpoint, Transport, Transports};
+use foctet_net::{DirectPolicy, Endpoint, Transport, Transports};
 use foctet_transfer::wire::ALPN;
 use foctet_transfer::{Event, Incoming, Offer, Reconnect, SaveOptions, ScanOptions, SendError, Sender};
 use tokio::net::UdpSocket;
@@ -37,6 +37,8 @@ async fn pass(socket: UdpSocket, to: SocketAddr, open: Arc<AtomicBool>) {
 async fn endpoint() -> Endpoint {
     let builder = Endpoint::builder().alpns([ALPN]).bind(([127, 0, 0, 1], 0).into());
     let builder = builder.transports(Transports::Only(Transport::Quic)).max_idle_timeout(IDLE);
+    // Else they would find a path around what swallows everything.
+    let builder = builder.direct(DirectPolicy::Never);
     builder.build().await.unwrap()
 }
 

@@ -7,6 +7,7 @@ use foctet_core::{NodeId, RelayAddr, TransportAddr};
 use crate::endpoint::Inner;
 use crate::error::{Attempt, AttemptError, ConnectError, Place};
 use crate::identity::{Identity, IdentityError, Rejection, TlsError};
+use crate::relay::{LegError, RelayState, RelaysState};
 
 /// One call of `connect`: whom it is for, and what every address gave.
 pub(crate) struct Dialling {
@@ -44,11 +45,28 @@ impl Dialling {
         }
     }
 
-    /// The same, with relays to try besides.
-    pub(super) fn through(mut self, relays: Vec<RelayAddr>) -> Self {
+    /// The same, with relays to try besides. Of those in `streams`, streams to the peer may be asked.
+    pub(super) fn through(mut self, relays: &[RelayAddr], streams: Vec<RelayAddr>) -> Self {
         self.places.extend(relays.iter().map(|relay| Place::Relay(relay.clone().with_token(None))));
-        self.relays = relays;
+        self.relays = streams;
         self
+    }
+
+    /// Notes of each relay that gave nothing else how the leg to it stands.
+    pub(super) fn note_legs(&self, state: &RelaysState) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        for at in &self.places {
+            let Place::Relay(relay) = at else { continue };
+            let error = match state.get(relay.id()).map(|status| &status.state) {
+                Some(RelayState::Connecting { last_error, .. }) => {
+                    last_error.clone().unwrap_or(LegError::TimedOut)
+                }
+                None => LegError::NoLeg,
+                // The relay is there, and the peer did not answer through it.
+                Some(RelayState::Up { .. }) => continue,
+            };
+            failures.entry(at.clone()).or_insert(AttemptError::Relay(error));
+        }
     }
 
     /// The relays that streams to the peer may be asked of.

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use foctet_core::NodeId;
+use foctet_core::{NodeId, TransportAddr};
 use tokio::sync::watch;
 
 use super::{Dialling, race};
-use crate::path::{PathEvent, PathKind, Prefer};
+use crate::connection::Carrier;
+use crate::path::{DirectPolicy, PathEvent, PathKind, Prefer};
 use crate::quic::{Late, Legs, Sockets, Via};
 use crate::{Connection, Endpoint};
 
@@ -47,9 +48,14 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::with(DirectPolicy::default()).await
+    }
+
+    /// Bob's policy.
+    async fn with(direct: DirectPolicy) -> Self {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let alice = Endpoint::builder().bind(loopback).build().await.unwrap();
-        let bob = Endpoint::builder().bind(loopback).alpns([ALPN]).build().await.unwrap();
+        let bob = Endpoint::builder().bind(loopback).alpns([ALPN]).direct(direct).build().await.unwrap();
         let up = watch::Sender::new(false);
         for (from, to) in [(&alice, &bob), (&bob, &alice)] {
             let wire = Wire { from: from.id(), to: sockets(to), up: up.subscribe() };
@@ -183,4 +189,26 @@ async fn a_direct_connection_gets_a_relayed_standby() {
     world.up.send_replace(false);
     exchange(&ours, &theirs).await;
     exchange(&theirs, &ours).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_goes_where_a_peer_wants_it_before_that_may_learn_our_addresses() {
+    let world = World::with(DirectPolicy::Manual).await;
+    world.up.send_replace(true);
+    let (ours, theirs) = world.dial(&[]).await;
+    let decoy = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    decoy.set_nonblocking(true).unwrap();
+    let got = || decoy.recv_from(&mut [0; 1500]).ok().map(|(_, from)| from);
+    // What a hostile dialler would do, who wants to know where Bob is.
+    let Carrier::Quic { connection: raw } = &ours.inner.carrier else { panic!("not over QUIC") };
+    raw.add_nat_traversal_address(decoy.local_addr().unwrap()).unwrap();
+    raw.initiate_nat_traversal_round().unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(got(), None);
+
+    theirs.allow_direct();
+    raw.initiate_nat_traversal_round().unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let TransportAddr::Udp(bob) = world.bob.local_addrs()[0] else { panic!("Bob has UDP first") };
+    assert_eq!(got(), Some(bob));
 }

@@ -32,6 +32,7 @@ pub(super) struct Driver {
     told: noq::NatTraversalUpdates,
     allowed: watch::Receiver<bool>,
     own: watch::Receiver<Vec<SocketAddr>>,
+    network: watch::Receiver<u64>,
     lost_relays: watch::Receiver<BTreeSet<NodeId>>,
     lost: BTreeSet<NodeId>,
     peer: NodeId,
@@ -77,6 +78,7 @@ impl Driver {
             told: connection.nat_traversal_updates(),
             allowed,
             own,
+            network: shared.network.subscribe(),
             lost_relays,
             lost: BTreeSet::new(),
             peer,
@@ -114,6 +116,7 @@ impl Driver {
                 told = next(&mut self.told) => if told.is_some() { Woken::Told } else { Woken::Closed },
                 Ok(()) = self.allowed.changed() => Woken::Allowed,
                 Ok(()) = self.own.changed() => Woken::Own,
+                Ok(()) = self.network.changed() => Woken::Network,
                 Ok(()) = self.lost_relays.changed() => Woken::Relays,
                 () = sleep_until(at.into()) => Woken::Timeout,
             };
@@ -129,6 +132,7 @@ impl Driver {
                     }
                 }
                 Woken::Own => self.learn_own(&connection),
+                Woken::Network => self.agent.handle_network_changed(now()),
                 Woken::Relays => self.learn_relays(),
                 Woken::Timeout => self.sample(&connection),
             }
@@ -329,6 +333,7 @@ enum Woken {
     Told,
     Allowed,
     Own,
+    Network,
     Relays,
     Timeout,
 }

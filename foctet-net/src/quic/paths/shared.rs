@@ -21,9 +21,11 @@ const RESET_PAUSE: Duration = Duration::from_secs(1);
 /// See the [module's text](self).
 pub(crate) struct PathsShared {
     pub(crate) policy: DirectPolicy,
-    pub(super) sockets: Arc<Sockets>,
+    pub(crate) sockets: Arc<Sockets>,
     /// What peers may be told: where this node may be reached over UDP, best first.
     pub(super) own: watch::Sender<Vec<SocketAddr>>,
+    /// How often the network has changed.
+    pub(super) network: watch::Sender<u64>,
     /// Relays that are out of reach.
     pub(super) lost_relays: watch::Sender<BTreeSet<NodeId>>,
     pub(crate) endpoint: noq::Endpoint,
@@ -50,12 +52,18 @@ impl PathsShared {
             policy,
             sockets,
             own: watch::Sender::default(),
+            network: watch::Sender::default(),
             lost_relays: watch::Sender::default(),
             endpoint,
             keep_alive_direct: limits::keep_direct_path_alive(max_idle_timeout),
             keep_alive_relayed: limits::keep_alive(max_idle_timeout),
             resets: Mutex::default(),
         }
+    }
+
+    /// Interfaces or addresses have changed, or the machine slept: every connection looks at its paths.
+    pub(crate) fn network_changed(&self) {
+        self.network.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     /// Keeps what peers may be told up to date, as long as `addr` tells it.

@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use foctet_core::NodeId;
@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::driver::Driver;
 use super::shared::PathsShared;
 use crate::path::{DirectPolicy, PathEvent, PathInfo, PathKind, Transport};
-use crate::quic::socket::Sockets;
+use crate::quic::socket::{Disclosed, Sockets};
 
 /// Path events that wait for a slow reader.
 const MAX_EVENTS: usize = 64;
@@ -25,6 +25,10 @@ pub(crate) struct Watched {
     table: Arc<PathTable>,
     policy: DirectPolicy,
     allowed: watch::Sender<bool>,
+    /// Where its first packet went.
+    first: SocketAddr,
+    /// Held once the peer may learn our addresses.
+    disclosed: OnceLock<Disclosed>,
     driver: Option<AbortHandle>,
 }
 
@@ -44,11 +48,13 @@ struct Paths {
 }
 
 impl Watched {
-    /// Begins to watch a connection; the dialler keeps paths open through all of these relays.
+    /// Begins to watch a connection, whose first packet went to `first`; the dialler keeps paths open through all of these
+    /// relays.
     pub(crate) fn new(
         connection: noq::Connection,
         role: Role,
         peer: NodeId,
+        first: SocketAddr,
         relays: &[NodeId],
         shared: &Arc<PathsShared>,
     ) -> Self {
@@ -69,7 +75,7 @@ impl Watched {
         );
         // With one path there is nothing to choose, as between a node and its relay, which has thousands of them.
         let driver = connection.is_multipath_enabled().then(|| tokio::spawn(driver.run()).abort_handle());
-        Self { connection, table, policy: shared.policy, allowed, driver }
+        Self { connection, table, policy: shared.policy, allowed, first, disclosed: OnceLock::new(), driver }
     }
 
     /// The application has taken the connection.
@@ -82,6 +88,8 @@ impl Watched {
     /// The peer may learn our addresses, unless it never may.
     pub(crate) fn allow_direct(&self) {
         if self.policy != DirectPolicy::Never {
+            // Before the driver acts on it.
+            self.disclosed.get_or_init(|| Disclosed::to_peer(&self.table.sockets, self.first));
             self.allowed.send_replace(true);
         }
     }

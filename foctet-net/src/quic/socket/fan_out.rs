@@ -41,11 +41,14 @@ pub(crate) struct Flight {
     ours: OnceLock<Box<[u8]>>,
     answered: Mutex<Answered>,
     /// What was sent so far, for [`Registration::replay`].
-    kept: Mutex<Vec<(Box<[u8]>, Option<usize>)>>,
+    kept: Mutex<Vec<Kept>>,
     outcomes: Mutex<HashMap<SocketAddr, Option<IoFailure>>>,
     /// Told when every candidate has been tried and the kernel refused each.
     all_failed: Notify,
 }
+
+/// The bytes of a transmit, and after how many each it is cut.
+type Kept = (Box<[u8]>, Option<usize>);
 
 /// Who has answered a flight.
 #[derive(Default)]

@@ -56,16 +56,21 @@ impl Guard {
         }
     }
 
-    /// Whether so many packets may go to an address now.
-    pub(super) fn admits(&self, to: SocketAddr, packets: u32) -> bool {
+    /// Whether something came from an address, not too long ago.
+    pub(super) fn has_heard(&self, from: SocketAddr) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).answered.contains_key(&from)
+    }
+
+    /// Whether so many packets may go to an address now; `permitted` tells whether any may if it was never heard.
+    pub(super) fn admits(&self, to: SocketAddr, packets: u32, permitted: impl FnOnce() -> bool) -> bool {
         let now = Instant::now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.answered.get(&to) {
             Some(last) if now.duration_since(*last) < ANSWERED_FOR => return true,
-            Some(_) => {
-                state.answered.remove(&to);
-            }
-            None => {}
+            // It knows us.
+            Some(_) => {}
+            None if permitted() => {}
+            None => return false,
         }
         if !TransportAddr::udp(to).is_dialable() {
             return false;
@@ -97,13 +102,27 @@ mod tests {
         SocketAddr::from((std::net::Ipv4Addr::from_bits(0xc612_0000 + n), 7))
     }
 
+    fn admits(guard: &Guard, to: SocketAddr, packets: u32) -> bool {
+        guard.admits(to, packets, || true)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_never_heard_gets_nothing_without_permission() {
+        let guard = Guard::default();
+        assert!(!guard.admits(addr(1), 1, || false));
+        guard.heard(addr(1));
+        assert!(guard.admits(addr(1), 1, || false));
+        tokio::time::advance(ANSWERED_FOR).await;
+        assert!(guard.admits(addr(1), 1, || false), "it knows us still");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_address_that_never_answered_gets_forty_packets_a_minute() {
         let guard = Guard::default();
-        let sent = |packets| (0..1000).filter(|_| guard.admits(addr(1), packets)).count();
+        let sent = |packets| (0..1000).filter(|_| admits(&guard, addr(1), packets)).count();
         assert_eq!(sent(1), 40);
-        assert!(guard.admits(addr(2), 40), "each is counted by itself");
-        assert!(!guard.admits(addr(3), 41), "a batch goes whole or not at all");
+        assert!(admits(&guard, addr(2), 40), "each is counted by itself");
+        assert!(!admits(&guard, addr(3), 41), "a batch goes whole or not at all");
         tokio::time::advance(WINDOW - Duration::from_secs(1)).await;
         assert_eq!(sent(1), 0);
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -114,25 +133,25 @@ mod tests {
     async fn whoever_answers_is_not_limited_until_it_falls_silent_for_long() {
         let guard = Guard::default();
         guard.heard(addr(1));
-        assert!((0..1000).all(|_| guard.admits(addr(1), 64)));
+        assert!((0..1000).all(|_| admits(&guard, addr(1), 64)));
         tokio::time::advance(ANSWERED_FOR).await;
-        assert!(!guard.admits(addr(1), 64));
+        assert!(!admits(&guard, addr(1), 64));
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_goes_where_no_single_host_is_and_the_tables_are_bounded() {
         let guard = Guard::default();
         for text in ["0.0.0.0:1", "224.0.0.1:1", "255.255.255.255:1", "[ff02::1]:1", "192.0.2.1:0"] {
-            assert!(!guard.admits(text.parse().unwrap(), 1), "{text}");
+            assert!(!admits(&guard, text.parse().unwrap(), 1), "{text}");
         }
         for n in 0..MAX_WATCHED as u32 {
-            assert!(guard.admits(addr(n), 1));
+            assert!(admits(&guard, addr(n), 1));
             guard.heard(addr(MAX_WATCHED as u32 + n));
         }
-        assert!(!guard.admits(addr(u32::from(u16::MAX)), 1));
+        assert!(!admits(&guard, addr(u32::from(u16::MAX)), 1));
         guard.heard(addr(u32::from(u16::MAX)));
         assert_eq!(guard.state.lock().unwrap().answered.len(), MAX_WATCHED);
         tokio::time::advance(WINDOW).await;
-        assert!(guard.admits(addr(u32::from(u16::MAX)), 1));
+        assert!(admits(&guard, addr(u32::from(u16::MAX)), 1));
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use noq::udp::RecvMeta;
 use noq::{AsyncUdpSocket, UdpSender};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::sender::Sender;
+use super::sender::{From, Sender};
 use super::{Sockets, UdpSocket, ip_to_noq, to_noq};
 
 /// Errors in a row that are read away from a socket in one go. The kernel queues one for each ICMP message, and
@@ -34,18 +35,22 @@ pub(crate) struct Receiver {
     heard: Option<(SocketAddr, Instant)>,
     /// For each socket, until when it rests after errors.
     resting: Vec<Option<Pin<Box<Sleep>>>>,
+    /// Whether noq has the sender of its endpoint: it asks for that before there is any connection.
+    has_own: AtomicBool,
 }
 
 impl Receiver {
     pub(crate) fn new(sockets: Arc<Sockets>) -> Self {
         let resting = sockets.list().iter().map(|_| None).collect();
-        Self { sockets, next: 0, heard: None, resting }
+        Self { sockets, next: 0, heard: None, resting, has_own: AtomicBool::new(false) }
     }
 }
 
 impl AsyncUdpSocket for Receiver {
     fn create_sender(&self) -> Pin<Box<dyn UdpSender>> {
-        Box::pin(Sender::new(Arc::clone(&self.sockets)))
+        let from =
+            if self.has_own.swap(true, Ordering::Relaxed) { From::Connection(None) } else { From::Endpoint };
+        Box::pin(Sender::new(Arc::clone(&self.sockets), from))
     }
 
     fn poll_recv(
@@ -76,6 +81,10 @@ impl AsyncUdpSocket for Receiver {
             if let Poll::Ready(received) = poll_socket(socket, resting, cx, buffers, meta) {
                 self.next = index + 1;
                 for (meta, buffer) in meta.iter_mut().zip(buffers.iter()).take(received) {
+                    if !self.sockets.hears(meta.addr) {
+                        meta.len = 0;
+                        continue;
+                    }
                     note_heard(&mut self.heard, &self.sockets, meta.addr);
                     // What came in one buffer came from one address, and so from one node.
                     if !self.sockets.fan_out.admits(buffer.get(..meta.len).unwrap_or_default()) {

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,13 +17,31 @@ type Writable = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
 /// What one task of noq's sends through. Each has a waker of its own, so that tasks do not steal one another's.
 pub(super) struct Sender {
     sockets: Arc<Sockets>,
+    from: From,
     /// The wait for room in a socket's send buffer, if there was none the last time.
     waiting: Option<Writable>,
 }
 
+/// Which task that is.
+pub(super) enum From {
+    /// The endpoint's: it answers who is no connection's peer.
+    Endpoint,
+    /// A connection's, and where it first sent.
+    Connection(Option<SocketAddr>),
+}
+
 impl Sender {
-    pub(super) fn new(sockets: Arc<Sockets>) -> Self {
-        Self { sockets, waiting: None }
+    pub(super) fn new(sockets: Arc<Sockets>, from: From) -> Self {
+        Self { sockets, from, waiting: None }
+    }
+}
+
+impl From {
+    fn first(&mut self, destination: SocketAddr) -> Option<SocketAddr> {
+        match self {
+            Self::Endpoint => None,
+            Self::Connection(first) => Some(*first.get_or_insert(destination)),
+        }
     }
 }
 
@@ -40,12 +59,13 @@ impl UdpSender for Sender {
             segment_size: transmit.segment_size,
             src_ip: transmit.src_ip.map(|ip| ip.to_canonical()),
         };
+        let first = this.from.first(outgoing.destination);
         let flight = this.sockets.fan_out.flight_of(transmit.contents);
         if is_mapped(outgoing.destination.ip()) {
             // It never waits, or one relayed path would hold up every other path of its connection.
             this.sockets.relayed.send(outgoing.destination, outgoing.contents, outgoing.segment_size);
-        } else if this.waiting.is_none() && !this.sockets.admits(&outgoing) {
-            tracing::debug!(to = %outgoing.destination, "a UDP packet was held back: no answer from there");
+        } else if this.waiting.is_none() && !this.sockets.admits(&outgoing, first) {
+            tracing::debug!(to = %outgoing.destination, "a UDP packet was held back: nobody is heard from there");
         } else {
             match this.sockets.route(outgoing.destination, outgoing.src_ip) {
                 Some(socket) => {
@@ -75,7 +95,7 @@ impl UdpSender for Sender {
                 // Never waits: a copy that finds no room is a packet lost, and is sent again in time.
                 if is_mapped(copy.ip()) {
                     this.sockets.relayed.send(copy, outgoing.contents, outgoing.segment_size);
-                } else if this.sockets.admits(&transmit)
+                } else if this.sockets.admits(&transmit, first)
                     && let Some(socket) = this.sockets.route(copy, None)
                 {
                     flight.note(copy, socket.try_send(&transmit));

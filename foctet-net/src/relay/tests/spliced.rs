@@ -98,6 +98,25 @@ async fn a_peer_that_the_relay_does_not_know_is_told_from_a_relay_that_is_away()
     assert!(matches!(away, AttemptError::Relay(LegError::Connect(_))), "{away}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_dial_over_quic_alone_says_what_was_wrong_with_the_relay() {
+    let dead = Endpoint::builder().bind(loopback()).build().await.unwrap();
+    let relay = Fake::start(Transports::All).await;
+    let nowhere = RelayAddr::new(dead.id(), relay.addr().host().clone(), 1);
+    let alice = client().build().await.unwrap();
+    let options = ConnectOptions::default().prefer(Prefer::Only(Transport::Quic));
+    let error = alice.connect_with(behind(&dead, &nowhere), ALPN, options).await.unwrap_err();
+    let [attempt] = error.attempts() else { panic!("{error:?}") };
+    assert_eq!(attempt.at, Place::Relay(nowhere));
+    let AttemptError::Relay(LegError::Connect(_) | LegError::TimedOut) = attempt.error else {
+        panic!("{error:?}");
+    };
+    // A relay that is there, and a peer that is not.
+    let error = alice.connect_with(behind(&dead, &relay.addr()), ALPN, options).await.unwrap_err();
+    let [attempt] = error.attempts() else { panic!("{error:?}") };
+    assert_eq!((&attempt.at, &attempt.error), (&Place::Relay(relay.addr()), &AttemptError::TimedOut));
+}
+
 #[tokio::test]
 async fn what_is_refused_directly_is_refused_through_a_relay() {
     let relay = Fake::start(Transports::All).await;
