@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use foctet_core::RelayAddr;
 
-use crate::iroh;
-use crate::leg::Leg;
 use crate::process::{self, Role};
 use crate::relays::Kind;
+use crate::{iroh, leg};
 
 /// Dials at once: about what two cores keep up with.
 const AT_ONCE: u64 = 32;
@@ -51,7 +50,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Joins so many, says so, and waits.
 pub(crate) async fn idlers(kind: Kind, relay: &str, first: u64, count: u64) -> anyhow::Result<()> {
-    let mut legs = Vec::new();
+    let mut endpoints = Vec::new();
     let numbers: Vec<u64> = (first..first + count).collect();
     for some in numbers.chunks(AT_ONCE as usize) {
         let mut joining = tokio::task::JoinSet::new();
@@ -60,17 +59,20 @@ pub(crate) async fn idlers(kind: Kind, relay: &str, first: u64, count: u64) -> a
             joining.spawn(async move {
                 if kind == Kind::Iroh {
                     iroh::idler(relay, number).await?;
-                    return Ok(None);
+                    return anyhow::Ok(None);
                 }
-                Leg::join(&RelayAddr::from_str(&relay)?, number, kind.transport()).await.map(Some)
+                let home = RelayAddr::from_str(&relay)?;
+                let endpoint = leg::endpoint(number, kind.transport()).relays([home]).build().await?;
+                endpoint.online().await;
+                Ok(Some(endpoint))
             });
         }
         while let Some(joined) = joining.join_next().await {
-            legs.extend(joined??);
+            endpoints.extend(joined??);
         }
     }
     println!("joined");
     process::told().await?;
-    drop(legs);
+    drop(endpoints);
     Ok(())
 }
