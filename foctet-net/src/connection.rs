@@ -193,6 +193,31 @@ impl Connection {
         self.inner.carrier.read_datagram().await
     }
 
+    /// Sends datagrams, in their order: as [`send_datagram`](Self::send_datagram) for each, at less cost. Leaves `data`
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// [`SendDatagramError`]: some of them may have been sent, over QUIC none if one is too large.
+    pub fn send_datagrams(&self, data: &mut Vec<Bytes>) -> Result<(), SendDatagramError> {
+        self.inner.carrier.send_datagrams(data)
+    }
+
+    /// Waits for a datagram from the peer, and takes those that have arrived, up to `max` of them, in their order. They
+    /// take the place of whatever `into` has.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`] once the connection is over and every datagram that had arrived was handed out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropped before it resolves, it has taken nothing; what `into` has then means nothing.
+    pub async fn read_datagrams(&self, into: &mut Vec<Bytes>, max: usize) -> Result<(), ConnectionError> {
+        self.check_not_closed_here()?;
+        self.inner.carrier.read_datagrams(into, max).await
+    }
+
     /// How many bytes the next datagram may have without an older unsent one being dropped for it: who would rather
     /// drop the newest asks before it sends.
     pub fn datagram_send_space(&self) -> usize {

@@ -92,6 +92,7 @@ on_every_transport! {
         datagrams_go_both_ways,
         a_datagram_of_the_largest_size_is_taken_and_a_larger_one_refused,
         an_empty_datagram_is_a_datagram,
+        datagrams_go_in_batches_and_keep_their_order,
     }
     delivery {
         delivered_means_that_the_peer_can_still_read_it_all,

@@ -51,6 +51,25 @@ pub(crate) struct Client {
     out: Mutex<Out>,
 }
 
+/// A packet on its way: the part of a datagram behind `header` bytes, which are those of the leg that it came on.
+pub(crate) struct Packet {
+    pub(crate) datagram: Bytes,
+    pub(crate) header: usize,
+}
+
+impl Packet {
+    fn payload(&self) -> &[u8] {
+        self.datagram.get(self.header..).unwrap_or_default()
+    }
+}
+
+/// What fitted into a client's queue.
+#[derive(Default)]
+pub(crate) struct Delivered {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
 /// The packets towards a client.
 struct Out {
     channels: Outgoing,
@@ -218,52 +237,56 @@ impl Client {
         self.out.lock().unwrap_or_else(PoisonError::into_inner).channels.confirm(channel);
     }
 
-    /// Puts a packet into the queue towards this client: the part of `datagram` behind `header` bytes, which are those of
-    /// the leg that it came on. False if it does not fit in.
+    /// Puts packets into the queue towards this client, and leaves `packets` empty. How much fitted in.
     pub(crate) fn deliver(
         &self,
         now: Instant,
         from: NodeId,
-        datagram: Bytes,
-        header: usize,
+        packets: &mut Vec<Packet>,
         metrics: &Metrics,
-    ) -> bool {
-        let Some(max) = self.connection.max_datagram_size() else { return false };
+    ) -> Delivered {
+        let mut delivered = Delivered::default();
+        let Some(max) = self.connection.max_datagram_size() else {
+            packets.clear();
+            return delivered;
+        };
+        // The lock is held until the packets are in, so that the order is that of the count.
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = out.channels.address(from);
-        let length = datagram.len() - header.min(datagram.len()) + address.header_len();
-        let room = self.connection.datagram_send_space();
-        if !out.unsent.has_place(room) || room < length {
-            if self.takes_something(&out) {
+        let mut room = self.connection.datagram_send_space();
+        let mut datagrams = Vec::with_capacity(packets.len());
+        let mut full = false;
+        for packet in packets.drain(..) {
+            let before = datagrams.len();
+            let length = packet.payload().len() as u64;
+            if out.put(from, packet, max, &mut room, &mut datagrams) {
+                delivered.packets += 1;
+                delivered.bytes += length;
+            } else {
+                datagrams.truncate(before);
+                full = true;
+            }
+        }
+        if !datagrams.is_empty() && self.connection.send_datagrams(&mut datagrams).is_err() {
+            return Delivered::default();
+        }
+        if !full {
+            if self.connection.transport() == Transport::Tcp || self.takes_something(&out) {
                 out.full_since = None;
             }
-            let (since, _) =
-                *out.full_since.get_or_insert_with(|| (now, self.connection.stats().bytes_received));
-            drop(out);
-            if now.saturating_duration_since(since) >= STALLED_AFTER {
-                Metrics::add(&metrics.stalled, 1);
-                self.close(CloseCode::Stalled);
-            }
-            return false;
+            return delivered;
         }
-        if self.connection.transport() == Transport::Tcp || self.takes_something(&out) {
+        if (delivered.packets > 0 && self.connection.transport() == Transport::Tcp)
+            || self.takes_something(&out)
+        {
             out.full_since = None;
         }
-        // The lock is held until the packet is in, so that the order is that of the count.
-        if length <= max {
-            let packet = readdress(datagram, header, address);
-            out.unsent.add(packet.len());
-            return self.connection.send_datagram(packet).is_ok();
+        let (since, _) = *out.full_since.get_or_insert_with(|| (now, self.connection.stats().bytes_received));
+        drop(out);
+        if now.saturating_duration_since(since) >= STALLED_AFTER {
+            Metrics::add(&metrics.stalled, 1);
+            self.close(CloseCode::Stalled);
         }
-        out.next_half = out.next_half.wrapping_add(1);
-        let id = out.next_half;
-        let payload = datagram.get(header..).unwrap_or_default();
-        let Some((first, second)) = packet::split(&address, payload, id, max) else { return false };
-        let mut put = |half: Vec<u8>| {
-            out.unsent.add(half.len());
-            self.connection.send_datagram(half.into()).is_ok()
-        };
-        put(first) && second.is_none_or(put)
+        delivered
     }
 
     /// Whether a client whose queue was full has acknowledged anything since. What leaves the queue over QUIC may be no
@@ -279,8 +302,45 @@ impl Client {
     }
 }
 
+impl Out {
+    /// Makes one or two datagrams of a packet, and takes what they need off the room that is left. Whether there was any.
+    fn put(
+        &mut self,
+        from: NodeId,
+        packet: Packet,
+        max: usize,
+        room: &mut usize,
+        datagrams: &mut Vec<Bytes>,
+    ) -> bool {
+        let address = self.channels.address(from);
+        let length = packet.payload().len() + address.header_len();
+        if *room < length || !self.unsent.has_place(*room) {
+            return false;
+        }
+        if length <= max {
+            self.add(readdress(packet, address), room, datagrams);
+            return true;
+        }
+        self.next_half = self.next_half.wrapping_add(1);
+        let Some((first, second)) = packet::split(&address, packet.payload(), self.next_half, max) else {
+            return false;
+        };
+        self.add(first.into(), room, datagrams);
+        if let Some(second) = second {
+            self.add(second.into(), room, datagrams);
+        }
+        true
+    }
+
+    fn add(&mut self, datagram: Bytes, room: &mut usize, datagrams: &mut Vec<Bytes>) {
+        *room = room.saturating_sub(self.unsent.add(datagram.len()));
+        datagrams.push(datagram);
+    }
+}
+
 /// A packet with another address in front: in place where nobody else holds it and the addresses are of one kind.
-fn readdress(datagram: Bytes, header: usize, address: Address) -> Bytes {
+fn readdress(packet: Packet, address: Address) -> Bytes {
+    let Packet { datagram, header } = packet;
     let datagram = match address {
         Address::Channel(channel) if header == address.header_len() => match datagram.try_into_mut() {
             Ok(mut unique) => {

@@ -1,4 +1,3 @@
-use std::future::Future;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use foctet_core::relay::packet::{self, Datagram, Incoming, PacketError, Rejoin};
 use foctet_core::relay::{CloseCode, Control, Limit};
 use tokio::time::sleep;
 
-use crate::clients::{Client, Shared};
+use crate::clients::{Client, Packet, Shared};
 use crate::metrics::Metrics;
 
 /// Packets of one client that are carried before others have their turn.
@@ -30,29 +29,37 @@ pub(crate) struct Forwarder {
     /// Whom the last packet went to, and as of which generation of the roster.
     last: Option<(u64, NodeId, Option<Arc<Client>>)>,
     over_limit: usize,
+    /// What goes to that one in this turn.
+    packets: Vec<Packet>,
 }
 
 impl Forwarder {
     pub(crate) fn new(shared: Arc<Shared>, client: Arc<Client>, max_channels: u16) -> Self {
         let incoming = Incoming::new(max_channels);
-        Self { shared, client, incoming, rejoin: Rejoin::default(), last: None, over_limit: 0 }
+        Self {
+            shared,
+            client,
+            incoming,
+            rejoin: Rejoin::default(),
+            last: None,
+            over_limit: 0,
+            packets: Vec::new(),
+        }
     }
 
     /// Carries packets until the leg is over, or broken by its client.
     pub(crate) async fn run(&mut self) -> Result<(), CloseCode> {
         let connection = self.client.connection.clone();
+        let mut datagrams = Vec::new();
         loop {
-            let Ok(first) = connection.read_datagram().await else { return Ok(()) };
+            if connection.read_datagrams(&mut datagrams, TURN).await.is_err() {
+                return Ok(());
+            }
             let now = Instant::now();
             self.over_limit = 0;
-            self.datagram(now, first)?;
-            for _ in 1..TURN {
-                match at_once(connection.read_datagram()).await {
-                    Some(Ok(next)) => self.datagram(now, next)?,
-                    Some(Err(_)) => return Ok(()),
-                    None => break,
-                }
-            }
+            let taken = datagrams.drain(..).try_for_each(|datagram| self.datagram(now, datagram));
+            self.deliver(now);
+            taken?;
             if self.over_limit > TOO_MANY {
                 sleep(REST).await;
             } else {
@@ -82,50 +89,50 @@ impl Forwarder {
         Ok(())
     }
 
+    /// Puts a packet with those that go to the same peer, if it may be carried.
     fn carry(&mut self, now: Instant, peer: NodeId, packet: Bytes, header: usize) {
         let length = (packet.len() - header.min(packet.len())) as u64;
-        let metrics = &self.shared.metrics;
         let allowed = {
             let mut allowance = self.client.allowance.lock().unwrap_or_else(PoisonError::into_inner);
             allowance.packet(now, peer, length)
         };
         if let Err(limit) = allowed {
             self.over_limit += 1;
-            self.client.hit(now, limit, metrics);
+            self.client.hit(now, limit, &self.shared.metrics);
             return;
         }
         if !self.shared.may_carry(now, length) {
-            self.client.hit(now, Limit::Total, metrics);
+            self.client.hit(now, Limit::Total, &self.shared.metrics);
             return;
+        }
+        if self.last.as_ref().is_none_or(|(_, known, _)| *known != peer) {
+            self.deliver(now);
         }
         let generation = self.shared.generation();
-        let to = match &self.last {
-            Some((of, known, to)) if *of == generation && *known == peer => to.clone(),
-            _ => {
-                let to = self.shared.route(self.client.standing, peer);
-                self.last = Some((generation, peer, to.clone()));
-                to
-            }
-        };
+        if !self.last.as_ref().is_some_and(|(of, known, _)| *of == generation && *known == peer) {
+            self.last = Some((generation, peer, self.shared.route(self.client.standing, peer)));
+        }
+        self.packets.push(Packet { datagram: packet, header });
+    }
+
+    /// Delivers what was put together, to whom the last packet is for.
+    fn deliver(&mut self, now: Instant) {
+        let metrics = &self.shared.metrics;
+        let packets = self.packets.len() as u64;
+        if packets == 0 {
+            return;
+        }
         // Whether it is unknown, away or not for this client, nobody is told.
-        let Some(to) = to else {
-            Metrics::add(&metrics.unroutable, 1);
+        let Some((_, _, Some(to))) = &self.last else {
+            Metrics::add(&metrics.unroutable, packets);
+            self.packets.clear();
             return;
         };
-        if to.deliver(now, self.client.id, packet, header, metrics) {
-            Metrics::add(&metrics.packets, 1);
-            Metrics::add(&metrics.packet_bytes, length);
-        } else {
+        let delivered = to.deliver(now, self.client.id, &mut self.packets, metrics);
+        Metrics::add(&metrics.packets, delivered.packets);
+        Metrics::add(&metrics.packet_bytes, delivered.bytes);
+        for _ in delivered.packets..packets {
             self.client.hit(now, Limit::Queue, metrics);
         }
-    }
-}
-
-/// What a future gives if it is ready. It must be cancel safe.
-async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        done = future => Some(done),
-        () = std::future::ready(()) => None,
     }
 }

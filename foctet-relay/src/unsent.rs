@@ -30,10 +30,12 @@ impl Unsent {
         self.costs.len() < self.max
     }
 
-    /// One more has been put in.
-    pub(crate) fn add(&mut self, bytes: usize) {
-        self.costs.push_back(bytes + self.overhead);
-        self.cost += bytes + self.overhead;
+    /// One more has been put in; what it takes of the room.
+    pub(crate) fn add(&mut self, bytes: usize) -> usize {
+        let cost = bytes + self.overhead;
+        self.costs.push_back(cost);
+        self.cost += cost;
+        cost
     }
 }
 

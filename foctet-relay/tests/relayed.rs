@@ -46,7 +46,7 @@ async fn connect(alice: &Endpoint, bob: &Endpoint, addr: NodeAddr) -> (Connectio
 }
 
 async fn exchange(from: &Connection, to: &Connection, bytes: usize) {
-    let content: Vec<u8> = (0..bytes).map(|n| (n * 31 >> 3) as u8).collect();
+    let content: Vec<u8> = (0..bytes).map(|n| ((n * 31) >> 3) as u8).collect();
     let mut send = from.open_uni().await.unwrap();
     let writing = async {
         send.write_all(&content).await.unwrap();

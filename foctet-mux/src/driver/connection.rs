@@ -153,6 +153,28 @@ impl Connection {
         poll_fn(|cx| self.shared().poll(Mux::read_datagram, |wakers| wakers.datagram.add(cx))).await
     }
 
+    /// As [`send_datagram`](Self::send_datagram) for each of these in turn, until one fails, with one look at the
+    /// connection for all of them. Leaves `data` empty.
+    pub fn send_datagrams(&self, data: &mut Vec<Bytes>) -> Result<(), SendDatagramError> {
+        let sent =
+            self.shared().act(|state| data.drain(..).try_for_each(|data| state.mux.send_datagram(data)));
+        data.clear();
+        sent
+    }
+
+    /// Waits for a datagram, and takes those that have arrived, up to `max` of them, in their order. They are put behind
+    /// what `into` has.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: datagrams that are not returned stay for the next call.
+    pub async fn read_datagrams(&self, into: &mut Vec<Bytes>, max: usize) -> Result<(), ConnectionError> {
+        poll_fn(|cx| {
+            self.shared().poll(|mux| mux.read_datagrams(into, max), |wakers| wakers.datagram.add(cx))
+        })
+        .await
+    }
+
     /// How many bytes the next datagram may have without an older unsent one being dropped for it.
     pub fn datagram_send_space(&self) -> usize {
         self.shared().look(|state| state.mux.datagram_send_space())

@@ -324,4 +324,15 @@ impl Mux {
             (None, None) => Poll::Pending,
         }
     }
+
+    /// Takes those datagrams that have arrived, up to `max` of them, and puts them behind what `into` has.
+    pub fn read_datagrams(&mut self, into: &mut Vec<Bytes>, max: usize) -> Poll<Result<(), ConnectionError>> {
+        let before = into.len();
+        into.extend(std::iter::from_fn(|| self.received_datagrams.pop()).take(max));
+        match &self.error {
+            _ if into.len() > before || max == 0 => Poll::Ready(Ok(())),
+            Some(error) => Poll::Ready(Err(error.clone())),
+            None => Poll::Pending,
+        }
+    }
 }

@@ -191,6 +191,36 @@ impl Carrier {
         }
     }
 
+    pub(crate) fn send_datagrams(&self, data: &mut Vec<Bytes>) -> Result<(), SendDatagramError> {
+        match self {
+            Self::Quic { connection, .. } => {
+                let sent = connection.send_many_datagrams(data);
+                data.clear();
+                sent?;
+            }
+            Self::Tcp { mux, .. } => mux.send_datagrams(data)?,
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn read_datagrams(
+        &self,
+        into: &mut Vec<Bytes>,
+        max: usize,
+    ) -> Result<(), ConnectionError> {
+        into.clear();
+        match self {
+            Self::Quic { connection, .. } => {
+                into.resize(max, Bytes::new());
+                let read = connection.read_many_datagrams(into).await;
+                into.truncate(*read.as_ref().unwrap_or(&0));
+                read?;
+            }
+            Self::Tcp { mux, .. } => mux.read_datagrams(into, max).await?,
+        }
+        Ok(())
+    }
+
     pub(crate) fn datagram_send_space(&self) -> usize {
         match self {
             Self::Quic { connection, .. } => connection.datagram_send_buffer_space(),

@@ -26,6 +26,10 @@ const PIECE: usize = 4096;
 /// Bytes that a datagram costs in a queue beside its own.
 const PER_DATAGRAM: usize = 64;
 
+/// Bytes of the longest packet that travels in two halves where it does not fit whole: what every path of QUIC carries
+/// (RFC 9000, section 14.1).
+const MUST_PASS: usize = 1200;
+
 /// How often to look whether a leg has sent what it had.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
@@ -46,6 +50,40 @@ pub(super) struct Leg {
 struct Sending {
     channels: Outgoing,
     next_half: u16,
+}
+
+impl Sending {
+    /// Makes one or two datagrams of a packet, and takes what they need off the space that is left in the queue. Whether
+    /// there was room.
+    fn put(
+        &mut self,
+        peer: NodeId,
+        packet: &[u8],
+        max: usize,
+        space: &mut usize,
+        datagrams: &mut Vec<Bytes>,
+    ) -> bool {
+        if packet.is_empty() || packet.len() > MAX_PACKET {
+            return false;
+        }
+        self.next_half = self.next_half.wrapping_add(1);
+        let address = self.channels.address(peer);
+        // A path of this size would cost two datagrams for each packet, of two sizes: QUIC looks for a smaller one.
+        if packet.len() > MUST_PASS && address.header_len() + packet.len() > max {
+            return false;
+        }
+        let Some((first, second)) = split(&address, packet, self.next_half, max) else { return false };
+        // The newest is dropped, not the oldest: half a packet would be worse than none.
+        let needed =
+            PER_DATAGRAM + first.len() + second.as_ref().map_or(0, |second| PER_DATAGRAM + second.len());
+        match space.checked_sub(needed) {
+            Some(left) => *space = left,
+            None => return false,
+        }
+        datagrams.push(first.into());
+        datagrams.extend(second.map(Bytes::from));
+        true
+    }
 }
 
 /// The two halves of the control stream, for the leg's own tasks.
@@ -108,33 +146,17 @@ impl Leg {
         };
         self.count_carried(1);
         let mut space = self.connection.datagram_send_space();
+        let mut datagrams = Vec::with_capacity(packets.size_hint().0);
+        // The lock is held until all are sent: a packet that is only named by its channel must not overtake another.
+        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut asked, mut queued) = (0, 0);
         for packet in packets {
-            if !self.send_one(peer, packet, max, &mut space) {
-                self.count_dropped(1);
-            }
+            asked += 1;
+            queued += usize::from(sending.put(peer, packet, max, &mut space, &mut datagrams));
         }
-    }
-
-    /// Whether it was sent. Takes what it needs off the space that is left in the queue.
-    fn send_one(&self, peer: NodeId, packet: &[u8], max: usize, space: &mut usize) -> bool {
-        if packet.is_empty() || packet.len() > MAX_PACKET {
-            return false;
-        }
-        let (address, half) = {
-            let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-            sending.next_half = sending.next_half.wrapping_add(1);
-            (sending.channels.address(peer), sending.next_half)
-        };
-        let Some((first, second)) = split(&address, packet, half, max) else { return false };
-        // The newest is dropped, not the oldest: half a packet would be worse than none.
-        let needed =
-            PER_DATAGRAM + first.len() + second.as_ref().map_or(0, |second| PER_DATAGRAM + second.len());
-        match space.checked_sub(needed) {
-            Some(left) => *space = left,
-            None => return false,
-        }
-        let sent = self.connection.send_datagram(Bytes::from(first)).is_ok();
-        second.is_none_or(|second| self.connection.send_datagram(Bytes::from(second)).is_ok()) && sent
+        let sent = datagrams.is_empty() || self.connection.send_datagrams(&mut datagrams).is_ok();
+        drop(sending);
+        self.count_dropped(if sent { asked - queued } else { asked });
     }
 
     /// Notes packets that were sent or have arrived.
@@ -231,5 +253,32 @@ async fn next(recv: &mut RecvStream, reader: &mut ControlReader) -> Result<Contr
             Some(piece) => reader.push(&piece),
             None => return Err(LegError::Protocol("it ended the control stream".into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_every_path_of_quic_carries_is_cut_in_two() {
+        let peer = foctet_core::SecretKey::from_bytes([1; 32]).node_id();
+        let mut sending = Sending { channels: Outgoing::new(4), next_half: 0 };
+        let mut space = 1 << 20;
+        let mut datagrams = Vec::new();
+        for (length, max, expected) in [
+            (1200, 1400, 1),
+            (1350, 1400, 1),
+            (1200, 1150, 2),
+            (1201, 1150, 0),
+            (1400, 1400, 0),
+            (0, 1400, 0),
+        ] {
+            let fits = sending.put(peer, &vec![0; length], max, &mut space, &mut datagrams);
+            assert_eq!((fits, datagrams.drain(..).count()), (expected > 0, expected), "{length} {max}");
+        }
+        space = 1000;
+        assert!(!sending.put(peer, &[0; 1200], 1400, &mut space, &mut datagrams), "there is no room");
+        assert_eq!((space, datagrams.len()), (1000, 0));
     }
 }

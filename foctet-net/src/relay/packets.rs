@@ -9,15 +9,33 @@ use super::leg::Leg;
 /// Channels that a relay may number towards us; `docs/spec/relay.md` says so.
 const MAX_CHANNELS: u16 = 256;
 
+/// Packets that are taken off a leg at once.
+const AT_ONCE: usize = 64;
+
 /// Hands over the packets that arrive on a leg, until it is over or the relay breaks the protocol.
 pub(super) async fn receive(leg: &Leg, arrived: impl Fn(NodeId, Bytes)) -> LegError {
     let mut incoming = Incoming::new(MAX_CHANNELS);
     let mut rejoin = Rejoin::default();
+    let mut datagrams = Vec::new();
     loop {
-        let datagram = match leg.connection.read_datagram().await {
-            Ok(datagram) => datagram,
-            Err(error) => return error.into(),
-        };
+        if let Err(error) = leg.connection.read_datagrams(&mut datagrams, AT_ONCE).await {
+            return error.into();
+        }
+        leg.count_carried(1);
+        if let Err(error) = take(leg, &mut incoming, &mut rejoin, &mut datagrams, &arrived) {
+            return error;
+        }
+    }
+}
+
+fn take(
+    leg: &Leg,
+    incoming: &mut Incoming,
+    rejoin: &mut Rejoin,
+    datagrams: &mut Vec<Bytes>,
+    arrived: impl Fn(NodeId, Bytes),
+) -> Result<(), LegError> {
+    for datagram in datagrams.drain(..) {
         let (address, packet) = match packet::read(&datagram) {
             Ok(Datagram::Whole(address, payload)) => (address, datagram.slice_ref(payload)),
             Ok(half) => match rejoin.push(Instant::now().into_std(), half) {
@@ -34,11 +52,11 @@ pub(super) async fn receive(leg: &Leg, arrived: impl Fn(NodeId, Bytes)) -> LegEr
                 if let Some(channel) = bound {
                     leg.bound(channel);
                 }
-                leg.count_carried(1);
                 arrived(peer, packet);
             }
             Err(PacketError::UnknownChannel(_)) => {}
-            Err(error) => return LegError::Protocol(error.to_string().into()),
+            Err(error) => return Err(LegError::Protocol(error.to_string().into())),
         }
     }
+    Ok(())
 }
