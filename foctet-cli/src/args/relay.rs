@@ -15,8 +15,14 @@ pub(crate) struct RelayArgs {
     /// Configuration in TOML; what is given beside it goes before it
     #[arg(long, value_name = "FILE", env = "FOCTET_RELAY_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Local address, one port for UDP and TCP; repeatable [default: 0.0.0.0:4433 and [::]:4433]
-    #[arg(long, value_name = "ADDR:PORT", env = "FOCTET_RELAY_BIND", value_delimiter = ',')]
+    /// Local addresses; the help names the default, which is no link.
+    #[arg(
+        help = "Local address, one port for UDP and TCP; repeatable [default: 0.0.0.0:4433 and [::]:4433]",
+        long,
+        value_name = "ADDR:PORT",
+        env = "FOCTET_RELAY_BIND",
+        value_delimiter = ','
+    )]
     pub(crate) bind: Vec<SocketAddr>,
     /// Directory of the relay's key, which is created if missing [default: foctet/relay in the platform's state directory]
     #[arg(long, value_name = "DIR", env = "FOCTET_RELAY_STATE")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use testbed::topology::Topology;
 use testbed::{Nat, RouterOptions, Traffic, Uplink};
 
-use crate::figures::{median_and_worst, runs};
+use crate::figures::{measured, median_and_worst, runs};
 use crate::needs_namespaces;
 use crate::party::Party;
 use crate::stage::{Stage, Transfer};
@@ -106,8 +106,10 @@ fn scenario(blow: Blow, transport: &str, round_trip_ms: u64) {
         median_and_worst(&stalls),
         runs()
     );
-    // Over TCP a new connection has to be made, and the kernel decides when the old one has failed.
-    if transport == "quic" {
+    // As a test it asks that the transfer goes on and ends right, which `stall` does; how long that takes is measured, on a
+    // machine that does nothing else. Over TCP a new connection has to be made, and the kernel decides when the old one has
+    // failed.
+    if transport == "quic" && measured() {
         let bound = blow.bound(round_trip);
         assert!(stalls.iter().all(|stall| *stall < bound), "{blow:?}: {stalls:?}");
     }
