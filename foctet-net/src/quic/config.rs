@@ -74,7 +74,11 @@ impl QuicConfig {
             // Relays tell addresses, and nodes learn them there; not peers from each other.
             .send_observed_address_reports(report_addresses)
             .receive_observed_address_reports(false);
-        if direct != DirectPolicy::Never {
+        if report_addresses {
+            // A relay is reached at its own address. What a client negotiates beyond that would cost the relay a watch over
+            // paths for each.
+            transport.max_concurrent_multipath_paths(0);
+        } else if direct != DirectPolicy::Never {
             transport.max_remote_nat_traversal_addresses(MAX_CANDIDATES);
         }
         Self { transport: Arc::new(transport) }
