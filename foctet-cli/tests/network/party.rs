@@ -2,7 +2,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -126,12 +126,9 @@ impl Party {
     #[track_caller]
     pub(crate) fn ends(&mut self, code: i32) -> Vec<(Duration, Value)> {
         self.try_wait(PATIENCE, |_| false);
-        let status = self.process.child().try_wait().unwrap();
-        let status = status.or_else(|| {
-            std::thread::sleep(Duration::from_millis(200));
-            self.process.child().try_wait().unwrap()
-        });
-        let ended = status.and_then(|status| status.code());
+        // Its events end when it does; one that still has some to tell is not waited for any longer.
+        let over = matches!(self.events.try_recv(), Err(TryRecvError::Disconnected));
+        let ended = if over { self.process.child().wait().unwrap().code() } else { None };
         if ended != Some(code) {
             let errors = self.stop();
             panic!("{}: ended with {ended:?}, not {code}: {:#?}; stderr: {errors}", self.name, self.seen);
