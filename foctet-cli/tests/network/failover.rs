@@ -62,7 +62,10 @@ fn stall(blow: Blow, transport: &str, round_trip: Duration) -> Duration {
     }
     transfer
         .receiver
-        .wait("progress", |event| event["bytes"].as_u64().is_some_and(|bytes| bytes > 20_000_000));
+        .wait("progress", |event| {
+            // The manifest, too, tells of bytes.
+            event["event"] == "progress" && event["bytes"].as_u64().is_some_and(|bytes| bytes > 20_000_000)
+        });
     let at = transfer.receiver.started().elapsed();
     strike(blow, &mut stage, &connected, &mut transfer);
     let events = transfer.finish();
