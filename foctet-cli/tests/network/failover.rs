@@ -22,6 +22,10 @@ enum Blow {
     ReceiverRebound,
     /// The sender's network is gone for ten seconds.
     NetworkGone,
+    /// As that, at the very beginning, when nothing is known of the paths yet.
+    NetworkGoneAtOnce,
+    /// As that, in the middle, where there is no way but through relays.
+    RelayedNetworkGone,
 }
 
 const GONE: Duration = Duration::from_secs(10);
@@ -35,13 +39,16 @@ impl Blow {
             }
             Self::RelayKilled | Self::DirectBlackholed => Duration::from_secs(1) + 6 * round_trip,
             Self::SenderRebound | Self::ReceiverRebound => Duration::from_secs(3),
-            Self::NetworkGone => GONE + Duration::from_secs(3),
+            Self::NetworkGone | Self::NetworkGoneAtOnce | Self::RelayedNetworkGone => {
+                GONE + Duration::from_secs(3)
+            }
         }
     }
 
     fn nat(self) -> Nat {
         // Between symmetric NATs there is no direct path.
-        if self == Self::RelayKilled { Nat::Symmetric } else { Nat::PortRestricted }
+        let relayed = matches!(self, Self::RelayKilled | Self::RelayedNetworkGone);
+        if relayed { Nat::Symmetric } else { Nat::PortRestricted }
     }
 }
 
@@ -54,18 +61,18 @@ fn stall(blow: Blow, transport: &str, round_trip: Duration) -> Duration {
     // Ten seconds' worth at the limit.
     let mut transfer = stage.transfer_files(1536, &["--transport", transport], &["--limit", "10MB"]);
     let (_, connected) = transfer.receiver.event("connected");
-    if blow != Blow::RelayKilled && transport == "quic" {
+    let has_direct = !matches!(blow, Blow::RelayKilled | Blow::NetworkGoneAtOnce | Blow::RelayedNetworkGone);
+    if has_direct && transport == "quic" {
         assert!(
             transfer.receiver.direct(Duration::from_secs(10)).is_some(),
             "there is no direct path to lose"
         );
     }
-    transfer
-        .receiver
-        .wait("progress", |event| {
-            // The manifest, too, tells of bytes.
-            event["event"] == "progress" && event["bytes"].as_u64().is_some_and(|bytes| bytes > 20_000_000)
-        });
+    let enough = if blow == Blow::NetworkGoneAtOnce { 0 } else { 20_000_000 };
+    transfer.receiver.wait("progress", |event| {
+        // The manifest, too, tells of bytes.
+        event["event"] == "progress" && event["bytes"].as_u64().is_some_and(|bytes| bytes >= enough)
+    });
     let at = transfer.receiver.started().elapsed();
     strike(blow, &mut stage, &connected, &mut transfer);
     let events = transfer.finish();
@@ -89,7 +96,7 @@ fn strike(blow: Blow, stage: &mut Stage, connected: &serde_json::Value, transfer
         }
         Blow::SenderRebound => drop(stage.node("left").rebind().unwrap()),
         Blow::ReceiverRebound => drop(stage.node("right").rebind().unwrap()),
-        Blow::NetworkGone => {
+        Blow::NetworkGone | Blow::NetworkGoneAtOnce | Blow::RelayedNetworkGone => {
             let router = stage.node("left");
             router.cut().unwrap();
             let until = Instant::now() + GONE;
@@ -139,6 +146,10 @@ scenarios! {
     a_receiver_far_away_whose_nat_forgets_goes_on: ReceiverRebound, "quic", 100;
     a_network_that_comes_back_is_used_at_once: NetworkGone, "quic", 20;
     a_network_far_away_that_comes_back_is_used_at_once: NetworkGone, "quic", 100;
+    a_network_that_goes_at_once_and_comes_back_is_used: NetworkGoneAtOnce, "quic", 20;
+    a_network_far_away_that_goes_at_once_and_comes_back_is_used: NetworkGoneAtOnce, "quic", 100;
+    relayed_a_network_that_comes_back_is_used_at_once: RelayedNetworkGone, "quic", 20;
+    relayed_a_network_far_away_that_comes_back_is_used_at_once: RelayedNetworkGone, "quic", 100;
     over_tcp_a_killed_relay_does_not_end_the_transfer: RelayKilled, "tcp", 20;
     over_tcp_a_nat_that_forgets_does_not_end_the_transfer: ReceiverRebound, "tcp", 20;
     over_tcp_a_network_that_comes_back_is_used: NetworkGone, "tcp", 20;

@@ -7,18 +7,19 @@ use std::time::Duration;
 use foctet_core::NodeId;
 use foctet_core::relay::{CloseCode, Control, LegRole};
 use futures_core::Stream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::backoff::Backoff;
 use super::error::LegError;
 use super::leg::{ControlStream, Leg};
 use super::relays::Shared;
 use super::table::Signals;
-use super::watchdog::{Verdict, Watchdog};
+use super::watchdog::{Traffic, Verdict, Watchdog};
 use super::{packets, splice};
 use crate::connection::{Carrier, Connection};
-use crate::path::Transport;
+use crate::path::{Progress, Transport};
 
 /// How long a leg is kept after its last use.
 const LINGER: Duration = Duration::from_secs(30);
@@ -34,6 +35,13 @@ const AFTER_REPLACED: Duration = Duration::from_secs(10);
 
 /// How often a leg is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long one attempt at another connection beside a doubtful leg may take. Each asks anew, which the kernel of a network
+/// that is gone for long would do ever more seldom.
+const RENEWAL: Duration = Duration::from_secs(3);
+
+/// The longest rest between two such attempts.
+const RENEWAL_REST: Duration = Duration::from_secs(1);
 
 /// How soon after a failure the address is asked for over UDP again, and at most how late: where UDP does not get
 /// through it seldom changes.
@@ -77,14 +85,28 @@ async fn unused(shared: &Shared, relay: NodeId, signals: &Signals) {
 
 async fn hold(shared: &Arc<Shared>, relay: NodeId, signals: &Signals) -> Infallible {
     let mut backoff = Backoff::default();
+    let mut renewed = None;
     loop {
-        let error = match connect(shared, relay).await {
+        let opened = match renewed.take() {
+            Some(renewed) => Ok(renewed),
+            None => connect(shared, relay).await,
+        };
+        let error = match opened {
             Ok((leg, control)) => {
                 let leg = Arc::new(leg);
                 let since = Instant::now();
+                let (doubt, doubted) = watch::channel(false);
                 let error = {
                     let _up = shared.up(relay, &leg);
-                    session(shared, relay, &leg, control).await
+                    tokio::select! {
+                        error = session(shared, relay, &leg, control, doubt) => error,
+                        another = renew(shared, relay, doubted) => {
+                            tracing::debug!(relay = %relay.fmt_short(), "a leg is renewed, because the relay was silent");
+                            leg.connection.close(0, b"");
+                            renewed = Some(another);
+                            continue;
+                        }
+                    }
                 };
                 tracing::debug!(relay = %relay.fmt_short(), %error, dropped = leg.dropped(), "a leg is over");
                 if since.elapsed() >= STABLE {
@@ -117,8 +139,42 @@ async fn connect(shared: &Shared, relay: NodeId) -> Result<(Leg, ControlStream),
     Leg::open(connection, LegRole::Traffic, token).await
 }
 
-/// All that happens on a leg, until it is over.
-async fn session(shared: &Arc<Shared>, relay: NodeId, leg: &Arc<Leg>, control: ControlStream) -> LegError {
+/// Whenever a leg is doubted, tries for another until it is doubted no more. Where the network was gone, a new connection
+/// comes up as soon as it is back, while the old one waits for its timers, which are far apart by then, and those of the
+/// relay. Cancel safe: an attempt is given up.
+async fn renew(shared: &Shared, relay: NodeId, mut doubted: watch::Receiver<bool>) -> (Leg, ControlStream) {
+    loop {
+        if doubted.wait_for(|doubted| *doubted).await.is_err() {
+            return std::future::pending().await;
+        }
+        let attempts = async {
+            loop {
+                match timeout(RENEWAL, connect(shared, relay)).await {
+                    Ok(Ok(another)) => return another,
+                    Ok(Err(error)) => {
+                        tracing::debug!(relay = %relay.fmt_short(), %error, "no leg instead of a silent one");
+                    }
+                    Err(_) => {}
+                }
+                sleep(RENEWAL_REST.mul_f64(f64::from(random()) / f64::from(u32::MAX))).await;
+            }
+        };
+        let mut answers = doubted.clone();
+        tokio::select! {
+            another = attempts => return another,
+            _ = answers.wait_for(|doubted| !doubted) => {}
+        }
+    }
+}
+
+/// All that happens on a leg, until it is over. `doubt` is told whether the relay fails to answer.
+async fn session(
+    shared: &Arc<Shared>,
+    relay: NodeId,
+    leg: &Arc<Leg>,
+    control: ControlStream,
+    doubt: watch::Sender<bool>,
+) -> LegError {
     let mut tasks = JoinSet::new();
     tasks.spawn({
         let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
@@ -135,8 +191,13 @@ async fn session(shared: &Arc<Shared>, relay: NodeId, leg: &Arc<Leg>, control: C
     tasks.spawn({
         let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
         async move {
+            let doubted = |doubted| {
+                if doubt.send_if_modified(|before| std::mem::replace(before, doubted) != doubted) {
+                    shared.doubted(relay, doubted);
+                }
+            };
             tokio::select! {
-                error = watch(&leg.connection) => error,
+                error = watch(&leg.connection, doubted) => error,
                 never = observe(&shared, relay, &leg.connection) => match never {},
             }
         }
@@ -176,20 +237,27 @@ fn heard(shared: &Shared, relay: NodeId, leg: &Leg, frame: Control) -> Result<()
     Ok(())
 }
 
-/// Until the relay has been silent for too long, or the leg is over.
-async fn watch(connection: &Connection) -> LegError {
-    let received = || connection.inner.carrier.progress().received;
-    let mut watchdog = Watchdog::new(Instant::now().into_std(), received());
+/// Until the relay has been silent for too long, or the leg is over. Tells all the time whether an answer is overdue.
+async fn watch(connection: &Connection, doubted: impl Fn(bool)) -> LegError {
+    let traffic = || {
+        let Progress { sent, received } = connection.inner.carrier.progress();
+        Traffic { sent, received }
+    };
+    let mut watchdog = Watchdog::new(Instant::now().into_std(), traffic());
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             error = connection.closed() => return error.into(),
-            _ = ticks.tick() => match watchdog.look(Instant::now().into_std(), received()) {
-                Verdict::Alive => {}
-                Verdict::Ask => ask(connection),
-                Verdict::Dead => return LegError::Silent,
-            },
+            _ = ticks.tick() => {
+                let verdict = watchdog.look(Instant::now().into_std(), traffic());
+                doubted(verdict == Verdict::Doubtful);
+                match verdict {
+                    Verdict::Alive | Verdict::Doubtful => {}
+                    Verdict::Ask => ask(connection),
+                    Verdict::Dead => return LegError::Silent,
+                }
+            }
         }
     }
 }
@@ -225,7 +293,7 @@ async fn observe(shared: &Arc<Shared>, relay: NodeId, leg: &Connection) -> Infal
             Ok((leg, _control)) => {
                 wait = OBSERVE_AGAIN;
                 tokio::select! {
-                    error = watch(&leg.connection) => {
+                    error = watch(&leg.connection, |_| {}) => {
                         tracing::debug!(relay = %relay.fmt_short(), %error, "an observing leg is over");
                     }
                     () = listen(shared, relay, &leg.connection) => {}

@@ -350,6 +350,11 @@ impl Shared {
         self.change(|table| table.limited(relay, limit, dropped));
     }
 
+    /// Whether the relay of a leg fails to answer.
+    pub(super) fn doubted(&self, relay: NodeId, doubted: bool) {
+        self.change(|table| table.doubted(relay, doubted));
+    }
+
     pub(super) fn draining(&self, relay: NodeId) {
         self.change(|table| table.draining(relay));
     }

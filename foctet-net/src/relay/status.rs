@@ -52,6 +52,9 @@ pub enum RelayState {
         guest: bool,
         /// Whether the relay is about to shut down.
         draining: bool,
+        /// Whether it owes us an answer for so long that another connection is being made. What is sent to it meanwhile may
+        /// be late or lost.
+        silent: bool,
     },
 }
 
@@ -102,6 +105,11 @@ impl RelayStatus {
     /// Whether the relay serves us now.
     pub fn is_up(&self) -> bool {
         matches!(self.state, RelayState::Up { .. })
+    }
+
+    /// Whether it serves us and answers.
+    pub fn answers(&self) -> bool {
+        matches!(self.state, RelayState::Up { silent: false, .. })
     }
 
     /// Whether it serves us and is about to stop.

@@ -50,8 +50,18 @@ pub(super) struct Signals {
 }
 
 enum Condition {
-    Connecting { since: Instant, failures: u32, last_error: Option<LegError> },
-    Up { leg: Weak<Leg>, observed_udp: Option<SocketAddr>, limited: Option<Limited>, draining: bool },
+    Connecting {
+        since: Instant,
+        failures: u32,
+        last_error: Option<LegError>,
+    },
+    Up {
+        leg: Weak<Leg>,
+        observed_udp: Option<SocketAddr>,
+        limited: Option<Limited>,
+        draining: bool,
+        silent: bool,
+    },
 }
 
 impl Table {
@@ -185,6 +195,7 @@ impl Table {
                 observed_udp: None,
                 limited: None,
                 draining: false,
+                silent: false,
             };
         }
     }
@@ -219,6 +230,12 @@ impl Table {
         }
     }
 
+    pub(super) fn doubted(&mut self, relay: NodeId, doubted: bool) {
+        if let Some(Condition::Up { silent, .. }) = self.condition(relay) {
+            *silent = doubted;
+        }
+    }
+
     fn condition(&mut self, relay: NodeId) -> Option<&mut Condition> {
         self.entries.get_mut(&relay).map(|entry| &mut entry.condition)
     }
@@ -245,7 +262,7 @@ impl Condition {
             Self::Connecting { since, failures, last_error } => {
                 RelayState::Connecting { since: *since, failures: *failures, last_error: last_error.clone() }
             }
-            Self::Up { leg, observed_udp, limited, draining } => match leg.upgrade() {
+            Self::Up { leg, observed_udp, limited, draining, silent } => match leg.upgrade() {
                 Some(leg) => RelayState::Up {
                     rtt: leg.connection.rtt(),
                     transport: leg.connection.transport(),
@@ -256,6 +273,7 @@ impl Condition {
                     limited: *limited,
                     guest: leg.welcome.guest,
                     draining: *draining,
+                    silent: *silent,
                 },
                 // Its keeper is about to say so.
                 None => RelayState::Connecting { since: Instant::now(), failures: 0, last_error: None },

@@ -281,6 +281,32 @@ async fn a_relay_that_falls_silent_is_given_up_within_twenty_seconds_and_found_a
 }
 
 #[tokio::test]
+async fn a_leg_that_hangs_is_renewed_within_seconds_where_a_new_connection_comes_up() {
+    let relay = Fake::start(Transports::Only(Transport::Tcp)).await;
+    let proxy = Proxy::start(Transport::Tcp, relay.socket_addr()).await;
+    let addr = RelayAddr::new(relay.id(), RelayHost::Ip(proxy.addr.ip()), proxy.addr.port());
+    let only = || client().relay_transports(Transports::Only(Transport::Tcp));
+    let alice = only().relays([addr]).build().await.unwrap();
+    let bob = only().relays([relay.addr()]).build().await.unwrap();
+    let mut at_bob = inbox(&bob);
+    alice.online().await;
+    bob.online().await;
+    tokio::time::pause();
+    proxy.hang();
+    let begun = Instant::now();
+    let send = |packet: &[u8]| alice.inner.relays.send(relay.id(), bob.id(), packet);
+    send(b"into the void");
+    wait_for(&alice, |state| !state.relays[0].answers()).await;
+    assert!(alice.relays()[0].is_up(), "it may still come to itself");
+    wait_for(&alice, |state| state.relays[0].answers()).await;
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    tokio::time::resume();
+    send(b"on the new leg");
+    let (_, from, got) = timeout(SOON, at_bob.recv()).await.expect("in time").unwrap();
+    assert_eq!((from, got), (alice.id(), Bytes::from_static(b"on the new leg")));
+}
+
+#[tokio::test]
 async fn of_several_relays_two_are_homes_and_one_that_dies_is_replaced() {
     let mut relays = Vec::new();
     for _ in 0..3 {

@@ -1,7 +1,14 @@
 use std::time::{Duration, Instant};
 
-/// After how much silence the relay is asked for a sign of life.
+/// After how much silence the relay is asked for a sign of life where nothing is to be expected from it.
 const ASK_AFTER: Duration = Duration::from_secs(9);
+
+/// After how much silence it is asked where something went out since: what we send mostly has an answer.
+const ASK_AFTER_SENDING: Duration = Duration::from_secs(1);
+
+/// How long its answer may take before another connection is tried beside the leg: longer than any way to a relay, and
+/// than a relay stands still that has too much to do.
+const DOUBT_AFTER: Duration = Duration::from_secs(2);
 
 /// After how much silence the leg is given up. Noticed a second later at most, and so within 20 s of the last sign.
 const DEAD_AFTER: Duration = Duration::from_secs(18);
@@ -9,9 +16,16 @@ const DEAD_AFTER: Duration = Duration::from_secs(18);
 /// Never trusts a silent leg.
 #[derive(Debug)]
 pub(super) struct Watchdog {
-    received: u64,
+    traffic: Traffic,
     since: Instant,
-    asked: bool,
+    asked_at: Option<Instant>,
+}
+
+/// Bytes of a leg so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub(super) sent: u64,
+    pub(super) received: u64,
 }
 
 /// What to do about a leg.
@@ -21,27 +35,34 @@ pub(super) enum Verdict {
     Alive,
     /// Ask the relay for a sign of life.
     Ask,
+    /// The sign is overdue: see whether another connection can be made.
+    Doubtful,
     /// Give the leg up.
     Dead,
 }
 
 impl Watchdog {
-    pub(super) fn new(now: Instant, received: u64) -> Self {
-        Self { received, since: now, asked: false }
+    pub(super) fn new(now: Instant, traffic: Traffic) -> Self {
+        Self { traffic, since: now, asked_at: None }
     }
 
-    /// To be called every second, with how many bytes the leg has received by now.
-    pub(super) fn look(&mut self, now: Instant, received: u64) -> Verdict {
-        if received != self.received {
-            *self = Self::new(now, received);
+    /// To be called every second, with what the leg has carried by now.
+    pub(super) fn look(&mut self, now: Instant, traffic: Traffic) -> Verdict {
+        if traffic.received != self.traffic.received {
+            *self = Self::new(now, traffic);
             return Verdict::Alive;
         }
         let silent = now.saturating_duration_since(self.since);
         if silent >= DEAD_AFTER {
             return Verdict::Dead;
         }
-        if silent >= ASK_AFTER && !self.asked {
-            self.asked = true;
+        if let Some(asked_at) = self.asked_at {
+            let overdue = now.saturating_duration_since(asked_at) >= DOUBT_AFTER;
+            return if overdue { Verdict::Doubtful } else { Verdict::Alive };
+        }
+        let ask_after = if traffic.sent == self.traffic.sent { ASK_AFTER } else { ASK_AFTER_SENDING };
+        if silent >= ask_after {
+            self.asked_at = Some(now);
             return Verdict::Ask;
         }
         Verdict::Alive
@@ -52,23 +73,38 @@ impl Watchdog {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_silent_leg_is_asked_once_and_then_given_up() {
+    const NOTHING: Traffic = Traffic { sent: 0, received: 0 };
+
+    fn verdicts(mut traffic: impl FnMut(u64) -> Traffic, seconds: u64) -> Vec<Verdict> {
         let start = Instant::now();
-        let mut watchdog = Watchdog::new(start, 0);
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let verdicts: Vec<_> = (1..=18).map(|second| watchdog.look(at(second), 0)).collect();
+        let mut watchdog = Watchdog::new(start, NOTHING);
+        (1..=seconds).map(|at| watchdog.look(start + Duration::from_secs(at), traffic(at))).collect()
+    }
+
+    #[test]
+    fn an_idle_leg_is_asked_once_then_doubted_and_then_given_up() {
+        let verdicts = verdicts(|_| NOTHING, 18);
         assert_eq!(verdicts.iter().filter(|verdict| **verdict == Verdict::Ask).count(), 1);
-        assert_eq!((verdicts[8], verdicts[16], verdicts[17]), (Verdict::Ask, Verdict::Alive, Verdict::Dead));
+        assert_eq!(
+            (verdicts[8], verdicts[9], verdicts[10]),
+            (Verdict::Ask, Verdict::Alive, Verdict::Doubtful)
+        );
+        assert_eq!((verdicts[16], verdicts[17]), (Verdict::Doubtful, Verdict::Dead));
+    }
+
+    #[test]
+    fn a_leg_that_sends_and_hears_nothing_is_doubted_within_four_seconds() {
+        let verdicts = verdicts(|at| Traffic { sent: at, received: 0 }, 18);
+        assert_eq!(
+            (verdicts[0], verdicts[1], verdicts[2]),
+            (Verdict::Ask, Verdict::Alive, Verdict::Doubtful)
+        );
+        assert_eq!(verdicts[17], Verdict::Dead);
     }
 
     #[test]
     fn anything_received_begins_the_count_anew() {
-        let start = Instant::now();
-        let mut watchdog = Watchdog::new(start, 0);
-        for second in 1..200_u64 {
-            let verdict = watchdog.look(start + Duration::from_secs(second), second / 10);
-            assert_ne!(verdict, Verdict::Dead, "{second}");
-        }
+        let verdicts = verdicts(|at| Traffic { sent: at / 5, received: at / 2 }, 200);
+        assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Alive | Verdict::Ask)));
     }
 }

@@ -81,7 +81,7 @@ impl PathsShared {
         }
     }
 
-    /// Notes which relays served us and do no more, as long as `relays` tells it.
+    /// Notes which relays served us and do no more, or do not answer, as long as `relays` tells it.
     pub(crate) async fn follow_relays(self: Arc<Self>, mut relays: watch::Receiver<RelaysState>) {
         loop {
             {
@@ -90,7 +90,7 @@ impl PathsShared {
                     let now: BTreeSet<_> = state
                         .relays
                         .iter()
-                        .filter(|status| !status.is_up())
+                        .filter(|status| !status.answers())
                         .map(|status| status.addr.id())
                         .collect();
                     let changed = *lost != now;

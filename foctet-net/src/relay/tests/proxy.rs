@@ -16,12 +16,15 @@ use crate::Transport;
 pub(super) struct Proxy {
     pub(super) addr: SocketAddr,
     open: watch::Sender<bool>,
+    /// How often connections were made to hang: those of before do.
+    hung: watch::Sender<u64>,
     _tasks: JoinSet<()>,
 }
 
 impl Proxy {
     pub(super) async fn start(transport: Transport, to: SocketAddr) -> Self {
         let open = watch::Sender::new(true);
+        let hung = watch::Sender::new(0);
         let mut tasks = JoinSet::new();
         let addr = match transport {
             Transport::Quic => {
@@ -33,15 +36,20 @@ impl Proxy {
             Transport::Tcp => {
                 let listener = TcpListener::bind(loopback()).await.unwrap();
                 let addr = listener.local_addr().unwrap();
-                tasks.spawn(pass_tcp(listener, to, open.subscribe()));
+                tasks.spawn(pass_tcp(listener, to, open.subscribe(), hung.subscribe()));
                 addr
             }
         };
-        Self { addr, open, _tasks: tasks }
+        Self { addr, open, hung, _tasks: tasks }
     }
 
     pub(super) fn swallow(&self, swallow: bool) {
         self.open.send_replace(!swallow);
+    }
+
+    /// The TCP connections that there are pass on nothing any more, as those do whose timers are far apart. New ones do.
+    pub(super) fn hang(&self) {
+        self.hung.send_modify(|hung| *hung += 1);
     }
 }
 
@@ -84,7 +92,12 @@ async fn answer_udp(
     }
 }
 
-async fn pass_tcp(listener: TcpListener, to: SocketAddr, open: watch::Receiver<bool>) {
+async fn pass_tcp(
+    listener: TcpListener,
+    to: SocketAddr,
+    open: watch::Receiver<bool>,
+    hung: watch::Receiver<u64>,
+) {
     let mut tasks = JoinSet::new();
     loop {
         let (near, _) = listener.accept().await.unwrap();
@@ -92,8 +105,8 @@ async fn pass_tcp(listener: TcpListener, to: SocketAddr, open: watch::Receiver<b
         near.set_nodelay(true).unwrap();
         far.set_nodelay(true).unwrap();
         let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
-        tasks.spawn(pump(near_read, far_write, open.clone()));
-        tasks.spawn(pump(far_read, near_write, open.clone()));
+        tasks.spawn(pump(near_read, far_write, open.clone(), hung.clone()));
+        tasks.spawn(pump(far_read, near_write, open.clone(), hung.clone()));
     }
 }
 
@@ -101,10 +114,15 @@ async fn pump(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     mut open: watch::Receiver<bool>,
+    mut hung: watch::Receiver<u64>,
 ) {
     let mut buffer = vec![0; 65_536];
+    hung.mark_unchanged();
     loop {
         let length = from.read(&mut buffer).await.unwrap_or(0);
+        if hung.has_changed().unwrap_or(true) {
+            return std::future::pending().await;
+        }
         open.wait_for(|open| *open).await.unwrap();
         if length == 0 || to.write_all(&buffer[..length]).await.is_err() {
             to.shutdown().await.ok();
