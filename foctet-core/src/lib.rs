@@ -5,7 +5,7 @@
 //! the random bytes in. All parsers take input from strangers; they are bounded, never panic, and name what is
 //! wrong in a typed error.
 //!
-//! The text and byte formats are specified in `docs/spec/node-id.md` and `docs/spec/ticket.md`.
+//! The text and byte formats are specified in `docs/spec/`.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,9 @@ pub use node_addr::{MAX_ADDRS, MAX_RELAYS, NodeAddr};
 
 mod node_id;
 pub use node_id::{NODE_ID_LEN, NODE_ID_TEXT_LEN, NodeId, NodeIdError, SIGNATURE_LEN, SignatureError};
+
+mod notice;
+pub use notice::{MAX_NOTICE, Notice, NoticeError, NoticeReader};
 
 pub mod path;
 pub mod relay;

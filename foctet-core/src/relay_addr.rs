@@ -1,5 +1,7 @@
 //! Where a relay is, and whom to expect there.
 
+mod entry;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,6 +9,8 @@ use std::str::FromStr;
 use zeroize::Zeroize;
 
 use crate::node_id::{NODE_ID_LEN, NodeId, NodeIdError};
+
+pub(crate) use entry::{RELAY_KINDS, RelayEntryError};
 
 /// What the text of every relay address begins with.
 pub const RELAY_SCHEME: &str = "foctet-relay://";

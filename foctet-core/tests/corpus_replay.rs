@@ -4,6 +4,8 @@
 
 #[path = "../../fuzz/bodies/node_id.rs"]
 mod node_id;
+#[path = "../../fuzz/bodies/notice.rs"]
+mod notice;
 #[path = "../../fuzz/bodies/path_agent.rs"]
 mod path_agent;
 #[path = "../../fuzz/bodies/relay_control.rs"]
@@ -44,6 +46,11 @@ fn ticket_body() {
 #[test]
 fn path_agent() {
     replay::corpus("path_agent", path_agent::run);
+}
+
+#[test]
+fn notice() {
+    replay::corpus("notice", notice::run);
 }
 
 #[test]

@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use foctet_core::NodeId;
+use foctet_core::{NodeId, RelayAddr};
 
 pub(crate) use carrier::Carrier;
 pub(crate) use finishing::Finishing;
 
 use crate::error::{ConnectionError, SendDatagramError};
 use crate::path::{ConnectionStats, PathEvents, PathInfo, Transport};
-use crate::relay::Joined;
+use crate::relay::{Joined, Relays};
 use crate::stream::{RecvStream, SendStream};
 
 /// The largest code of a close, a reset or a stop: 2^62-1, the largest integer that QUIC can write
@@ -98,8 +98,8 @@ impl Connection {
     }
 
     /// Lets the peer learn this node's addresses, so that a direct path can be found beside a relayed one. Only needed
-    /// where [`Builder::direct`](crate::Builder::direct) says that it is up to the application. It cannot be taken back.
-    /// Does nothing over TCP.
+    /// where [`Builder::direct`](crate::Builder::direct) says that it is up to the application; there it also lets the peer
+    /// be told when this node's relays change. It cannot be taken back. Does nothing over TCP.
     pub fn allow_direct(&self) {
         self.inner.carrier.allow_direct();
     }
@@ -256,6 +256,35 @@ impl Connection {
     /// Why the connection is over; `None` while it is not.
     pub fn close_reason(&self) -> Option<ConnectionError> {
         self.inner.carrier.close_reason()
+    }
+
+    /// Whether both sides can have several paths.
+    pub(crate) fn may_have_paths(&self) -> bool {
+        self.inner.carrier.may_have_paths()
+    }
+
+    /// Follows the peer from these relays, to which there are these legs, to others that it tells of. As the dialler, whose
+    /// hello says so.
+    pub(crate) async fn follow(
+        &self,
+        relays: &[RelayAddr],
+        legs: Vec<Arc<Joined>>,
+        table: &Relays,
+    ) -> Result<(), ConnectionError> {
+        match &self.inner.carrier {
+            Carrier::Quic { connection } => Ok(connection.follow(relays, legs, table).await?),
+            Carrier::Tcp { .. } => Ok(()),
+        }
+    }
+
+    /// Takes the stream on which the dialler wants to be told of this node's relays, as its hello says.
+    pub(crate) async fn take_notices_stream(&self) -> Result<(), ConnectionError> {
+        match &self.inner.carrier {
+            Carrier::Quic { connection } if connection.is_multipath_enabled() => {
+                Ok(connection.take_notices_stream().await?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps legs to relays for as long as the connection lives.

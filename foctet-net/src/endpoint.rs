@@ -12,7 +12,7 @@ mod live;
 use std::fmt;
 use std::sync::Arc;
 
-use foctet_core::{NodeAddr, NodeId, TransportAddr};
+use foctet_core::{NodeAddr, NodeId, RelayAddr, TransportAddr};
 use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -48,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) quic: Option<QuicDialler>,
     mux: foctet_mux::Config,
     pub(crate) relays: Relays,
+    configured_relays: watch::Sender<Vec<RelayAddr>>,
     relay_only: bool,
     addr: watch::Receiver<NodeAddr>,
     accepted: Mutex<mpsc::Receiver<Connection>>,
@@ -93,6 +94,18 @@ impl Endpoint {
     /// [`relays`](Self::relays), and every change of it.
     pub fn watch_relays(&self) -> watch::Receiver<RelaysState> {
         self.inner.relays.watch_state()
+    }
+
+    /// Makes these this node's own relays, instead of those that [`Builder::relays`] or an earlier call named. Its address
+    /// follows in a moment.
+    ///
+    /// Connections live on. Over QUIC, the dialler of one that has taken this node's relays from its address is told of
+    /// every change of them, this or another, and moves to the new relays; connections to the old ones end half a
+    /// minute after nothing uses them any more. Other connections keep the way that they have.
+    pub fn set_relays(&self, relays: impl IntoIterator<Item = RelayAddr>) {
+        let relays: Vec<_> = relays.into_iter().collect();
+        self.inner.configured_relays.send_replace(relays.clone());
+        self.inner.relays.set_homes(&relays);
     }
 
     /// Waits until one of this node's own relays serves it; for ever where it has none, or none can be reached.

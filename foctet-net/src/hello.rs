@@ -7,8 +7,8 @@
 //! body v1  = features (varint) and whatever later versions append
 //! ```
 //!
-//! Varints are those of RFC 9000, section 16. No feature is defined yet; unknown ones and what follows them
-//! are ignored. See `docs/spec/connection.md`.
+//! Varints are those of RFC 9000, section 16. One feature is defined: [`Hello::takes_notices`]. Unknown ones and what
+//! follows them are ignored. See `docs/spec/connection.md`.
 
 use bytes::{Buf, Bytes};
 
@@ -33,12 +33,22 @@ pub(crate) const BAD_HELLO: u64 = CODES | 3;
 /// From an acceptor: the hello's version is newer than any that it knows.
 pub(crate) const NEWER_HELLO: u64 = CODES | 4;
 
+/// The feature bit of [`Hello::takes_notices`].
+const NOTICES: u64 = 1;
+
+/// What a dialler says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Hello {
+    /// Its first bidirectional stream is for the acceptor's notices. Over QUIC with several paths only.
+    pub(crate) takes_notices: bool,
+}
+
 /// Says hello on a connection that was chosen.
-pub(crate) async fn say(connection: &Connection) -> Result<(), ConnectionError> {
+pub(crate) async fn say(connection: &Connection, hello: Hello) -> Result<(), ConnectionError> {
     let mut stream = connection.open_uni().await?;
     // Before everything else, whatever the application has queued by then.
     stream.set_priority(i32::MAX).ok();
-    match stream.write_all(&encode()).await {
+    match stream.write_all(&encode(hello)).await {
         Ok(()) => {
             stream.finish().ok();
             Ok(())
@@ -50,7 +60,7 @@ pub(crate) async fn say(connection: &Connection) -> Result<(), ConnectionError> 
 }
 
 /// Waits for the peer's hello. The caller bounds the time, and closes with [`close_code`] after an error.
-pub(crate) async fn hear(connection: &Connection) -> Result<(), HandshakeError> {
+pub(crate) async fn hear(connection: &Connection) -> Result<Hello, HandshakeError> {
     let lost = HandshakeError::ConnectionLost;
     let mut stream = connection.accept_uni().await.map_err(lost)?;
     match stream.read_to_end(MAX_LENGTH).await {
@@ -77,14 +87,14 @@ pub(crate) fn application_closed(code: u64, reason: Bytes) -> ConnectionError {
     }
 }
 
-fn encode() -> [u8; 3] {
-    const FEATURES: u8 = 0;
+fn encode(hello: Hello) -> [u8; 3] {
     const BODY_LENGTH: u8 = 1;
+    let features = if hello.takes_notices { NOTICES } else { 0 };
     // All three are below 64, and a varint below 64 is one byte of its value.
-    [VERSION as u8, BODY_LENGTH, FEATURES]
+    [VERSION as u8, BODY_LENGTH, features as u8]
 }
 
-fn decode(mut hello: &[u8]) -> Result<(), HandshakeError> {
+fn decode(mut hello: &[u8]) -> Result<Hello, HandshakeError> {
     let version = varint(&mut hello).ok_or(HandshakeError::BadHello)?;
     if version > VERSION {
         return Err(HandshakeError::NewerHello { version });
@@ -93,8 +103,8 @@ fn decode(mut hello: &[u8]) -> Result<(), HandshakeError> {
     if version != VERSION || usize::try_from(length) != Ok(hello.len()) {
         return Err(HandshakeError::BadHello);
     }
-    let _features = varint(&mut hello).ok_or(HandshakeError::BadHello)?;
-    Ok(())
+    let features = varint(&mut hello).ok_or(HandshakeError::BadHello)?;
+    Ok(Hello { takes_notices: features & NOTICES != 0 })
 }
 
 /// Takes one varint off the front (RFC 9000, section 16).
@@ -115,8 +125,11 @@ mod tests {
 
     #[test]
     fn what_we_say_is_what_we_hear() {
-        assert_eq!(decode(&encode()), Ok(()));
-        assert_eq!(encode(), [1, 1, 0]);
+        for (takes_notices, bytes) in [(false, [1, 1, 0]), (true, [1, 1, 1])] {
+            let hello = Hello { takes_notices };
+            assert_eq!(encode(hello), bytes);
+            assert_eq!(decode(&bytes), Ok(hello));
+        }
     }
 
     #[test]
@@ -143,7 +156,9 @@ mod tests {
 
     #[test]
     fn unknown_features_and_later_fields_are_ignored() {
-        assert_eq!(decode(&[1, 1, 0x3f]), Ok(()));
-        assert_eq!(decode(&[1, 4, 0x40, 0xff, 7, 7]), Ok(()));
+        let hello = |takes_notices| Ok(Hello { takes_notices });
+        assert_eq!(decode(&[1, 1, 0x3f]), hello(true));
+        assert_eq!(decode(&[1, 1, 0x3e]), hello(false));
+        assert_eq!(decode(&[1, 4, 0x40, 0xfe, 7, 7]), hello(false));
     }
 }

@@ -72,7 +72,6 @@ pub use path::{
 
 mod quic;
 
-#[allow(dead_code, unused_imports, reason = "the QUIC adapter takes up what is not used yet")]
 mod relay;
 pub use relay::{LegError, Limited, RelayState, RelayStatus, RelaysState};
 

@@ -27,5 +27,5 @@ pub(crate) use dial::{LEG_QUEUE, LegDialler, leg_mux_config};
 pub use error::LegError;
 pub(crate) use joined::Joined;
 pub(crate) use relays::{MAX_HOMES, Relays};
-pub(crate) use splice::{Spliced, SplicedStream};
+pub(crate) use splice::Spliced;
 pub use status::{Limited, RelayState, RelayStatus, RelaysState};

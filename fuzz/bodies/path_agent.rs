@@ -89,7 +89,10 @@ impl Machine {
             8 => match op >> 4 {
                 0 => self.agent.handle_network_changed(now),
                 1 => self.agent.handle_woke_up(now),
-                3 => self.agent.handle_relay_offered(now, self.key(choice)),
+                3 => {
+                    let keys = [self.key(choice), self.key(choice >> 2), self.key(choice >> 4)];
+                    self.agent.handle_relays(now, keys.get(usize::from(choice >> 7)..).unwrap_or_default());
+                }
                 _ => {
                     self.allowed = true;
                     self.agent.allow_direct(now);
@@ -178,7 +181,7 @@ impl Machine {
             }
             Action::RemoveCandidate(_) => assert!(self.allowed),
             Action::OpenRelay(key) => assert!(self.role == Role::Dialler && !key.is_direct()),
-            Action::ResetBackoff => assert!(!self.paths.is_empty()),
+            Action::ResetBackoff { .. } => assert!(!self.paths.is_empty()),
             _ => {}
         }
     }

@@ -20,6 +20,8 @@ pub enum CloseReason {
     NoAnswer,
     /// There is no connection to its relay any more.
     RelayLost,
+    /// The peer has left its relay, and a path through another one carries packets.
+    RelayLeft,
 }
 
 impl fmt::Display for CloseReason {
@@ -27,6 +29,7 @@ impl fmt::Display for CloseReason {
         f.write_str(match self {
             Self::NoAnswer => "nothing came back on it",
             Self::RelayLost => "its relay is out of reach",
+            Self::RelayLeft => "the peer has left its relay",
         })
     }
 }
@@ -61,8 +64,11 @@ pub enum Action {
     AddCandidate(SocketAddr),
     /// This address is no longer ours.
     RemoveCandidate(SocketAddr),
-    /// Open a relayed path again that was lost. Dialler only.
+    /// Open a relayed path: again, or through another relay of the peer's. Dialler only.
     OpenRelay(PathKey),
     /// Forget how long probes went unanswered, so that they are sent at once again; and ping every path.
-    ResetBackoff,
+    ResetBackoff {
+        /// Something was heard or has changed just now, so that a reset of a moment before does not do.
+        news: bool,
+    },
 }

@@ -50,6 +50,15 @@ impl Default for Config {
     }
 }
 
+/// Why probes shall be sent at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reset {
+    /// Still nothing comes back.
+    Stalled,
+    /// Something came back, or has changed. The last reset may have been a moment too early.
+    News,
+}
+
 /// Judges the paths of one connection, from one end. The rules are in the [module's text](super).
 #[derive(Debug)]
 pub struct PathAgent {
@@ -68,7 +77,7 @@ pub struct PathAgent {
     relays: Relays,
     stalled: bool,
     reset_at: Option<Instant>,
-    wants_reset: bool,
+    wants_reset: Option<Reset>,
     sampled_at: Instant,
     events: VecDeque<Event>,
 }
@@ -90,7 +99,7 @@ impl PathAgent {
             relays: Relays::default(),
             stalled: false,
             reset_at: None,
-            wants_reset: false,
+            wants_reset: None,
             sampled_at: now,
             events: VecDeque::new(),
         }
@@ -108,7 +117,7 @@ impl PathAgent {
             path.remote = Some(PathStatus::Available);
         }
         self.paths.push(path);
-        self.relays.opened(key);
+        self.relays.opened(now, key);
         self.decide(now);
     }
 
@@ -128,6 +137,7 @@ impl PathAgent {
             self.fallen = Some(match path.closing.map(|closing| closing.why) {
                 Some(CloseReason::RelayLost) => ChangeReason::RelayLost,
                 Some(CloseReason::NoAnswer) => ChangeReason::NoAnswer,
+                Some(CloseReason::RelayLeft) => ChangeReason::RelayLeft,
                 None => ChangeReason::Closed,
             });
         }
@@ -177,11 +187,22 @@ impl PathAgent {
         }
     }
 
-    /// The peer can be reached through this relay too: the dialler opens a path there and keeps it as a standby, as it does
-    /// with relayed paths that were open once. Four at most.
-    pub fn handle_relay_offered(&mut self, now: Instant, key: PathKey) {
+    /// Through these relays the peer can be reached, instead of those before: the dialler keeps a path open through each,
+    /// four at most, as it does with relayed paths that were open once. It leaves a path through another relay once one of
+    /// these carries packets, and opens it no more.
+    pub fn handle_relays(&mut self, now: Instant, keys: &[PathKey]) {
         let now = self.tick(now);
-        self.relays.offered(now, key);
+        self.relays.listed(now, keys);
+        let mut asks = false;
+        for path in &mut self.paths {
+            let left = self.relays.is_left(path.key).then(|| path.relay_left.unwrap_or(now));
+            asks |= left.is_some() && path.relay_left.is_none();
+            path.relay_left = left;
+        }
+        if asks {
+            // Whichever answers takes its place.
+            self.paths.iter_mut().filter(|path| path.stands_by()).for_each(|path| path.wants_ping = true);
+        }
         self.decide(now);
     }
 
@@ -204,7 +225,7 @@ impl PathAgent {
                 path.wants_ping = true;
                 path.liveness.forgive(now);
                 // Its probes went nowhere, and are far apart by now.
-                self.wants_reset = true;
+                self.wants_reset = Some(Reset::News);
             }
         }
         self.relays.back(now, relay);
@@ -303,7 +324,7 @@ impl PathAgent {
         for path in self.paths.iter_mut().filter(|path| path.closing.is_none()) {
             path.wants_ping = true;
         }
-        self.wants_reset = true;
+        self.wants_reset = Some(Reset::News);
         self.relays.hurry(now);
     }
 

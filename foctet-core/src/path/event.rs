@@ -35,6 +35,8 @@ pub enum ChangeReason {
     Closed,
     /// The relay of the other one is out of reach.
     RelayLost,
+    /// The peer has left the relay of the other one.
+    RelayLeft,
     /// It is better than the one that stood in for it, and answers again or has proved itself.
     Answers,
     /// The peer, who decides, has moved to it.
@@ -50,6 +52,7 @@ impl fmt::Display for ChangeReason {
             Self::NoAnswer => "nothing came back on the path before",
             Self::Closed => "the path before was closed",
             Self::RelayLost => "the relay of the path before is out of reach",
+            Self::RelayLeft => "the peer has left the relay of the path before",
             Self::Answers => "the better path answers again",
             Self::PeerMoved => "the peer moved to it",
         })

@@ -46,6 +46,7 @@ pub(super) struct Liveness {
     sent_at: Instant,
     /// Something came in after a long time in which nothing went out.
     owes_echo: bool,
+    begun_at: Instant,
     heard_at: Instant,
     moved_at: Instant,
     round_trips: u32,
@@ -64,6 +65,7 @@ impl Liveness {
             suspect_since: None,
             sent_at: now,
             owes_echo: false,
+            begun_at: now,
             heard_at: now,
             moved_at: now,
             round_trips: 0,
@@ -77,6 +79,9 @@ impl Liveness {
     pub(super) fn observe(&mut self, now: Instant, counters: Counters) -> bool {
         let Some(seen) = self.seen.replace(counters) else {
             self.variation = counters.rtt / 2;
+            if counters.received > 0 {
+                self.heard_at = now;
+            }
             return false;
         };
         let sent = counters.sent > seen.sent;
@@ -204,6 +209,11 @@ impl Liveness {
     /// When something was last received, as far as samples tell.
     pub(super) fn heard_at(&self) -> Instant {
         self.heard_at
+    }
+
+    /// Whether anything was received since then, as far as samples tell.
+    pub(super) fn has_heard_since(&self, then: Instant) -> bool {
+        self.heard_at > self.begun_at.max(then)
     }
 
     /// When something was last sent or received.

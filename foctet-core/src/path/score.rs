@@ -34,6 +34,8 @@ pub(super) enum Standing {
 pub(super) enum Reach {
     Direct,
     Relayed,
+    /// Relayed, and the peer has left the relay.
+    Left,
 }
 
 /// A path is clearly faster if its round trips take less by this part of the other's at least.

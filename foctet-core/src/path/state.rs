@@ -33,6 +33,8 @@ pub(super) struct Path {
     /// Since when the peer, which was on it with us, is so no more.
     pub(super) left_at: Option<Instant>,
     pub(super) relay_lost: bool,
+    /// Since when the peer has left its relay.
+    pub(super) relay_left: Option<Instant>,
     pub(super) closing: Option<Closing>,
     pub(super) wants_ping: bool,
     /// Until when it must have lasted, if it died before and has not proved itself since.
@@ -58,6 +60,7 @@ impl Path {
             remote: None,
             left_at: None,
             relay_lost: false,
+            relay_left: None,
             closing: None,
             wants_ping: false,
             probation_until: (deaths > 0).then(|| now + PROVING_TIME * (1 << doublings)),
@@ -77,12 +80,21 @@ impl Path {
                 None => Standing::Trusted,
                 Some(_) => Standing::Probation,
             },
-            reach: if self.key.is_direct() { Reach::Direct } else { Reach::Relayed },
+            reach: match () {
+                () if self.key.is_direct() => Reach::Direct,
+                () if self.relay_left.is_some() => Reach::Left,
+                () => Reach::Relayed,
+            },
         }
     }
 
     pub(super) fn is_alive(&self) -> bool {
         self.closing.is_none() && self.score().health == Health::Alive
+    }
+
+    /// Whether it is relayed, to be relied on, and to stay.
+    pub(super) fn stands_by(&self) -> bool {
+        self.is_alive() && self.score().reach == Reach::Relayed
     }
 
     /// The peer's evidence speaks against it, and ours does not see why.

@@ -1,13 +1,13 @@
 //! The bytes inside a ticket: secret, NodeId, and the addresses and relays, each as kind, length and value.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use zeroize::Zeroizing;
 
 use super::{Ticket, TicketError};
 use crate::node_addr::NodeAddr;
 use crate::node_id::{NODE_ID_LEN, NodeId};
-use crate::relay_addr::{RelayAddr, RelayHost};
+use crate::relay_addr::{RELAY_KINDS, RelayAddr, RelayEntryError};
 use crate::ticket_secret::{TICKET_SECRET_LEN, TicketSecret};
 use crate::transport_addr::TransportAddr;
 
@@ -43,32 +43,9 @@ pub(super) fn encode(ticket: &Ticket) -> Zeroizing<Vec<u8>> {
         encode_entry(&mut body, transports, addr);
     }
     for relay in ticket.addr.relays() {
-        encode_relay(&mut body, relay);
+        relay.encode_entry(&mut body);
     }
     body
-}
-
-/// The token stays with the node that was given it.
-fn encode_relay(body: &mut Vec<u8>, relay: &RelayAddr) {
-    let v4;
-    let v6;
-    let (kind, host): (u8, &[u8]) = match relay.host() {
-        RelayHost::Ip(IpAddr::V4(ip)) => {
-            v4 = ip.octets();
-            (7, &v4)
-        }
-        RelayHost::Ip(IpAddr::V6(ip)) => {
-            v6 = ip.octets();
-            (8, &v6)
-        }
-        RelayHost::Name(name) => (9, name.as_bytes()),
-    };
-    body.push(kind);
-    // At most MAX_RELAY_HOST and these, which is 255.
-    body.push((NODE_ID_LEN + 2 + host.len()) as u8);
-    body.extend_from_slice(relay.id().as_bytes());
-    body.extend_from_slice(&relay.port().to_be_bytes());
-    body.extend_from_slice(host);
 }
 
 fn encode_entry(body: &mut Vec<u8>, transports: Transports, addr: SocketAddr) {
@@ -108,8 +85,12 @@ pub(super) fn decode(body: &[u8]) -> Result<Ticket, TicketError> {
     while let [kind, len, tail @ ..] = rest {
         let (value, tail) = tail.split_at_checked(usize::from(*len)).ok_or(TicketError::Malformed)?;
         rest = tail;
-        if matches!(kind, 7..=9) {
-            addr = addr.with_relay(decode_relay(*kind, value)?);
+        if RELAY_KINDS.contains(kind) {
+            let relay = RelayAddr::decode_entry(*kind, value).map_err(|error| match error {
+                RelayEntryError::NodeId(error) => TicketError::NodeId(error),
+                RelayEntryError::Malformed => TicketError::Malformed,
+            })?;
+            addr = addr.with_relay(relay);
             continue;
         }
         let Some((transports, place)) = decode_entry(*kind, value)? else {
@@ -147,31 +128,4 @@ fn decode_entry(kind: u8, value: &[u8]) -> Result<Option<(Transports, SocketAddr
         Ipv6Addr::from(<[u8; 16]>::try_from(ip).map_err(|_| TicketError::Malformed)?).into()
     };
     Ok(Some((transports, SocketAddr::new(ip, u16::from_be_bytes(*port)))))
-}
-
-fn decode_relay(kind: u8, value: &[u8]) -> Result<RelayAddr, TicketError> {
-    let (id, rest) = value.split_first_chunk::<NODE_ID_LEN>().ok_or(TicketError::Malformed)?;
-    let (port, host) = rest.split_first_chunk::<2>().ok_or(TicketError::Malformed)?;
-    let id = NodeId::from_bytes(id).map_err(TicketError::NodeId)?;
-    let port = u16::from_be_bytes(*port);
-    let host = match kind {
-        7 => RelayHost::Ip(
-            Ipv4Addr::from(<[u8; 4]>::try_from(host).map_err(|_| TicketError::Malformed)?).into(),
-        ),
-        8 => {
-            let ip = Ipv6Addr::from(<[u8; 16]>::try_from(host).map_err(|_| TicketError::Malformed)?);
-            RelayHost::Ip(IpAddr::from(ip).to_canonical())
-        }
-        _ => {
-            let name = std::str::from_utf8(host).map_err(|_| TicketError::Malformed)?;
-            match RelayHost::parse(name).map_err(|_| TicketError::Malformed)? {
-                name @ RelayHost::Name(_) => name,
-                RelayHost::Ip(_) => return Err(TicketError::Malformed),
-            }
-        }
-    };
-    if port == 0 {
-        return Err(TicketError::Malformed);
-    }
-    Ok(RelayAddr::new(id, host, port))
 }

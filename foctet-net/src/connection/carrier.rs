@@ -68,6 +68,13 @@ impl Carrier {
         }
     }
 
+    pub(crate) fn may_have_paths(&self) -> bool {
+        match self {
+            Self::Quic { connection, .. } => connection.is_multipath_enabled(),
+            Self::Tcp { .. } => false,
+        }
+    }
+
     pub(crate) fn path_events(&self) -> Option<broadcast::Receiver<PathEvent>> {
         match self {
             Self::Quic { connection, .. } => Some(connection.path_events()),

@@ -65,7 +65,7 @@ pub(super) struct Announced {
     /// Empty where everything goes through relays.
     pub(super) listening: Vec<Listening>,
     /// The relays asked for.
-    pub(super) configured: Vec<RelayAddr>,
+    pub(super) configured: watch::Receiver<Vec<RelayAddr>>,
 }
 
 impl Announced {
@@ -85,8 +85,9 @@ impl Announced {
         addr = addr.with_relays(up.chain(coming).take(MAX_HOMES).map(|status| status.addr.clone()));
         if addr.relays().is_empty() {
             // Until one is up, those that it will most likely be.
-            let configured = self.configured.iter().take(MAX_HOMES);
-            addr = addr.with_relays(configured.map(|relay| relay.clone().with_token(None)));
+            let configured = self.configured.borrow();
+            let likely = configured.iter().take(MAX_HOMES);
+            addr = addr.with_relays(likely.map(|relay| relay.clone().with_token(None)));
         }
         addr
     }
@@ -98,7 +99,7 @@ const SLEPT: Duration = Duration::from_secs(20);
 /// Keeps the address up to date until nobody looks at it, and says when the network may have changed: there are other
 /// interfaces or other addresses, or the machine slept.
 pub(super) async fn watch(
-    announced: Announced,
+    mut announced: Announced,
     mut relays: watch::Receiver<RelaysState>,
     addr: watch::Sender<NodeAddr>,
     network_changed: impl Fn(),
@@ -118,6 +119,7 @@ pub(super) async fn watch(
                 looked = SystemTime::now();
             }
             Ok(()) = relays.changed() => {}
+            Ok(()) = announced.configured.changed() => {}
             () = addr.closed() => return,
         }
         let now = announced.current(&relays.borrow_and_update().clone());

@@ -98,8 +98,14 @@ impl Arrivals {
     /// Hands a connection to the application once its dialler has said hello.
     pub(crate) async fn admit(&self, connection: Connection, slot: Slot) {
         self.live.add(&connection);
-        let heard = timeout(limits::HELLO_TIMEOUT, hello::hear(&connection));
-        match heard.await.unwrap_or(Err(HandshakeError::NoHello)) {
+        let heard = async {
+            let hello = hello::hear(&connection).await?;
+            if hello.takes_notices {
+                connection.take_notices_stream().await.map_err(HandshakeError::ConnectionLost)?;
+            }
+            Ok(())
+        };
+        match timeout(limits::HELLO_TIMEOUT, heard).await.unwrap_or(Err(HandshakeError::NoHello)) {
             Ok(()) => {}
             Err(HandshakeError::ConnectionLost(ConnectionError::ApplicationClosed { .. })) => {
                 tracing::debug!(id = %connection.remote_id().fmt_short(), "the dialler chose another connection");

@@ -111,7 +111,7 @@ impl Builder {
     }
 
     /// This node's own relays, by which others reach it and which its address lists. It keeps connections to two of
-    /// them. By default none.
+    /// them. By default none. [`Endpoint::set_relays`] changes them later.
     #[must_use]
     pub fn relays(mut self, relays: impl IntoIterator<Item = RelayAddr>) -> Self {
         self.relays = relays.into_iter().collect();
@@ -195,7 +195,11 @@ impl Builder {
 
         let direct = if self.relay_only { DirectPolicy::Never } else { self.direct };
         let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses, direct);
-        let quic = open_quic(&mut bound, config, self.max_idle_timeout, direct, self.relay_only)?;
+        let tell_relays_late = self.direct == DirectPolicy::Manual;
+        let paths = |endpoint, sockets| {
+            PathsShared::new(endpoint, sockets, direct, tell_relays_late, self.max_idle_timeout)
+        };
+        let quic = open_quic(&mut bound, config, self.relay_only, paths)?;
         let mux = tcp::mux_config(self.max_idle_timeout, &self.limits);
         let relays = Relays::new(LegDialler {
             identity: identity.clone(),
@@ -245,12 +249,13 @@ impl Builder {
         }
 
         let listening: Vec<_> = bound.iter().map(Bound::listening).collect();
+        relays.set_homes(&self.relays);
+        let configured = watch::Sender::new(self.relays);
         let announced = Announced {
             id: identity.id(),
             listening: if self.relay_only { Vec::new() } else { listening.clone() },
-            configured: self.relays,
+            configured: configured.subscribe(),
         };
-        relays.set_homes(&announced.configured);
         let (addr_tx, addr) = watch::channel(announced.current(&relays.state()));
         let paths = quic.as_ref().map(|quic| Arc::clone(&quic.paths));
         // The task ends with the endpoint, and does not keep the legs.
@@ -276,6 +281,7 @@ impl Builder {
             quic,
             mux,
             relays,
+            configured_relays: configured,
             relay_only: self.relay_only,
             addr,
             accepted: Mutex::new(accepted),
@@ -297,9 +303,8 @@ fn fresh_key() -> Result<SecretKey, BindError> {
 fn open_quic(
     bound: &mut [Bound],
     config: QuicConfig,
-    max_idle_timeout: Duration,
-    direct: DirectPolicy,
     relay_only: bool,
+    paths: impl FnOnce(noq::Endpoint, Arc<Sockets>) -> PathsShared,
 ) -> Result<Option<QuicDialler>, BindError> {
     let udp: Vec<_> = bound.iter_mut().filter_map(|bound| bound.udp.take()).collect();
     let Some(first) = bound.first().filter(|_| !udp.is_empty()) else { return Ok(None) };
@@ -313,7 +318,7 @@ fn open_quic(
         Arc::new(noq::TokioRuntime),
     )
     .map_err(failed)?;
-    let paths = PathsShared::new(endpoint.clone(), Arc::clone(&sockets), direct, max_idle_timeout);
+    let paths = paths(endpoint.clone(), Arc::clone(&sockets));
     Ok(Some(QuicDialler { endpoint, sockets, config, paths: Arc::new(paths) }))
 }
 

@@ -21,7 +21,7 @@ use super::Inner;
 use crate::alpn::{self, MAX_ALPN_LENGTH};
 use crate::connection::Connection;
 use crate::error::{AttemptError, ConnectError, IoFailure};
-use crate::hello;
+use crate::hello::{self, Hello};
 use crate::path::{Prefer, Transport};
 
 /// How long a connect may take by default.
@@ -116,9 +116,16 @@ pub(super) async fn connect(
     let connect = async {
         let contender = race::race(inner, &dialling, &dialable, relayed.late, options.prefer).await;
         let connection = contender.ok_or_else(|| verdict(false))?.choose();
-        connection.hold(relayed.legs);
         inner.live.add(&connection);
-        hello::say(&connection).await.map_err(ConnectError::ConnectionLost)?;
+        // Only where relays are of use already: nobody else's word makes us connect to one.
+        let hello = Hello { takes_notices: !addr.relays().is_empty() && connection.may_have_paths() };
+        hello::say(&connection, hello).await.map_err(ConnectError::ConnectionLost)?;
+        if hello.takes_notices {
+            let following = connection.follow(addr.relays(), relayed.legs, &inner.relays);
+            following.await.map_err(ConnectError::ConnectionLost)?;
+        } else {
+            connection.hold(relayed.legs);
+        }
         connection.accepted();
         Ok(connection)
     };

@@ -5,7 +5,8 @@ pub enum DirectPolicy {
     /// When the application takes the connection: from `connect` or from `accept`.
     #[default]
     WhenAccepted,
-    /// When the application says so, by [`Connection::allow_direct`](crate::Connection::allow_direct).
+    /// When the application says so, by [`Connection::allow_direct`](crate::Connection::allow_direct). Only then is a peer
+    /// told of changes of this node's relays, either, which it otherwise is when the application takes the connection.
     Manual,
     /// Never.
     Never,

@@ -10,6 +10,9 @@ use crate::path::DirectPolicy;
 /// Paths that a connection may have at once: a few interfaces, and the relays to come.
 pub(super) const MAX_PATHS: u32 = 8;
 
+/// Streams in both directions that a dialler's foctet opens for itself: one, for notices.
+const OWN_STREAMS: u32 = 1;
+
 /// Addresses that a peer may name for NAT traversal: as many as we would.
 const MAX_CANDIDATES: u8 = foctet_core::path::MAX_CANDIDATES as u8;
 
@@ -53,7 +56,7 @@ impl QuicConfig {
         congestion.initial_window(INITIAL_WINDOW);
         transport
             .congestion_controller_factory(Arc::new(congestion))
-            .max_concurrent_bidi_streams(bounds.streams.into())
+            .max_concurrent_bidi_streams(bounds.streams.saturating_add(OWN_STREAMS).into())
             .max_concurrent_uni_streams(bounds.streams.into())
             .stream_receive_window(
                 bounds.stream_receive_window.min(limits::QUIC_STREAM_RECEIVE_WINDOW).into(),

@@ -1,7 +1,9 @@
 //! The paths of QUIC connections: what `foctet_core::path` judges, done to noq.
 
 mod driver;
+mod follower;
 mod shared;
+mod teller;
 mod watched;
 
 use std::net::SocketAddr;

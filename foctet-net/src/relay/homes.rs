@@ -15,7 +15,7 @@ use super::status::RelayState;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Keeps the best of the configured relays as homes. Needed only where there is a choice.
-pub(super) async fn choose(shared: Arc<Shared>, configured: Vec<RelayAddr>) {
+pub(super) async fn choose(shared: Arc<Shared>, choice: u64, configured: Vec<RelayAddr>) {
     let mut selection = Selection::new(configured.iter().map(RelayAddr::id));
     let mut state = shared.watch_state();
     let mut probe: JoinSet<(NodeId, Option<Duration>)> = JoinSet::new();
@@ -35,7 +35,7 @@ pub(super) async fn choose(shared: Arc<Shared>, configured: Vec<RelayAddr>) {
             tracing::debug!(count = homes.len(), "other relays are this node's own now");
             let homes: Vec<_> =
                 configured.iter().filter(|relay| homes.contains(&relay.id())).cloned().collect();
-            shared.set_homes(&homes);
+            shared.set_homes(choice, &homes);
         }
         if probe.is_empty()
             && let Some(due) = selection.due(now)

@@ -182,7 +182,7 @@ async fn session(
     });
     tasks.spawn({
         let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
-        async move { control.run(|frame| heard(&shared, relay, &leg, frame)).await }
+        async move { control.run(|frame| heard(&shared, relay, &leg, &frame)).await }
     });
     tasks.spawn({
         let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
@@ -216,8 +216,8 @@ async fn session(
     error
 }
 
-fn heard(shared: &Shared, relay: NodeId, leg: &Leg, frame: Control) -> Result<(), LegError> {
-    match frame {
+fn heard(shared: &Shared, relay: NodeId, leg: &Leg, frame: &Control) -> Result<(), LegError> {
+    match *frame {
         Control::Bound { channel } => leg.confirm(channel),
         Control::Limited { limit, dropped } => {
             tracing::debug!(relay = %relay.fmt_short(), ?limit, dropped, "hit a limit of a relay");
@@ -227,7 +227,8 @@ fn heard(shared: &Shared, relay: NodeId, leg: &Leg, frame: Control) -> Result<()
             tracing::debug!(relay = %relay.fmt_short(), seconds, "a relay is about to shut down");
             shared.draining(relay);
         }
-        Control::Signal { peer, bytes } => shared.signalled(relay, peer, bytes.into_vec().into()),
+        // Nothing that this version says to a peer goes that way.
+        Control::Signal { .. } => {}
         Control::Hello { .. } | Control::Welcome(_) | Control::Splice { .. } | Control::Spliced { .. } => {
             return Err(LegError::Protocol("a frame where it has no place".into()));
         }

@@ -114,7 +114,7 @@ impl Leg {
         role: LegRole,
         token: Option<RelayToken>,
     ) -> Result<(Self, ControlStream), LegError> {
-        hello::say(&connection).await?;
+        hello::say(&connection, hello::Hello::default()).await?;
         let (mut send, recv) = connection.open_bi().await?;
         send.set_priority(i32::MAX).ok();
         send.write_all(&Control::Hello { role, token }.encode()).await?;
@@ -204,11 +204,6 @@ impl Leg {
     /// bytes in each packet.
     pub(super) fn bound(&self, channel: u16) {
         self.frames.try_send(Control::Bound { channel }).ok();
-    }
-
-    /// Sends a control frame; waits while too many wait already.
-    pub(super) async fn say(&self, frame: Control) -> Result<(), LegError> {
-        self.frames.send(frame).await.map_err(|_| LegError::NoLeg)
     }
 }
 

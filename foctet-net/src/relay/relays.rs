@@ -1,10 +1,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use foctet_core::relay::{Control, Limit, MAX_SIGNAL};
+use foctet_core::relay::Limit;
 use foctet_core::{NodeId, RelayAddr};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -46,12 +45,9 @@ pub(super) struct Shared {
     legs: RwLock<HashMap<NodeId, Arc<Leg>>>,
     state: watch::Sender<RelaysState>,
     packets: RwLock<Option<Sink>>,
-    signals: OnceLock<Sink>,
     spliced: mpsc::Sender<Spliced>,
     spliced_rx: Mutex<Option<mpsc::Receiver<Spliced>>>,
     keepers: Mutex<JoinSet<()>>,
-    /// Packets for which there was no leg.
-    dropped: AtomicU64,
 }
 
 impl Relays {
@@ -65,16 +61,14 @@ impl Relays {
             legs: RwLock::default(),
             state: watch::Sender::default(),
             packets: RwLock::default(),
-            signals: OnceLock::new(),
             spliced,
             spliced_rx: Mutex::new(Some(spliced_rx)),
             keepers: Mutex::default(),
-            dropped: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Keeps legs to the best of this node's own relays.
+    /// Keeps legs to the best of this node's own relays, which are these from now on.
     pub(crate) fn set_homes(&self, configured: &[RelayAddr]) {
         let mut homes: Vec<RelayAddr> = Vec::new();
         for relay in configured {
@@ -83,25 +77,11 @@ impl Relays {
                 homes.push(relay.clone());
             }
         }
-        self.shared.set_homes(homes.get(..MAX_HOMES).unwrap_or(&homes));
+        let choice = self.shared.table().begin_choice();
+        self.shared.set_homes(choice, homes.get(..MAX_HOMES).unwrap_or(&homes));
         if homes.len() > MAX_HOMES {
-            let chooser = self.shared.spawn(homes::choose(Arc::clone(&self.shared), homes));
-            self.shared.table().chosen_by(chooser);
-        }
-    }
-
-    /// Sends one packet to a peer through a relay. Never waits: where there is no leg, or no room, it is dropped.
-    pub(crate) fn send(&self, relay: NodeId, peer: NodeId, packet: &[u8]) {
-        self.send_batch(relay, peer, packet, packet.len());
-    }
-
-    /// Sends several packets, of which each but the last has `segment_size` bytes. As [`send`](Self::send).
-    pub(crate) fn send_batch(&self, relay: NodeId, peer: NodeId, contents: &[u8], segment_size: usize) {
-        match self.shared.leg(relay) {
-            Some(leg) => leg.send(peer, contents.chunks(segment_size.max(1))),
-            None => {
-                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+            let chooser = self.shared.spawn(homes::choose(Arc::clone(&self.shared), choice, homes));
+            self.shared.table().chosen_by(choice, chooser);
         }
     }
 
@@ -131,11 +111,6 @@ impl Relays {
         *self.shared.packets.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(sink));
     }
 
-    /// Where signals that arrive go. Set once; must not block.
-    pub(crate) fn on_signal(&self, sink: impl Fn(NodeId, NodeId, Bytes) + Send + Sync + 'static) {
-        self.shared.signals.set(Box::new(sink)).ok();
-    }
-
     /// How the legs stand, and every change of it.
     pub(crate) fn watch_state(&self) -> watch::Receiver<RelaysState> {
         self.shared.watch_state()
@@ -144,11 +119,6 @@ impl Relays {
     /// How the legs stand, with round-trip times as of now.
     pub(crate) fn state(&self) -> RelaysState {
         self.shared.table().state()
-    }
-
-    /// Whether the leg to a relay is up.
-    pub(crate) fn is_up(&self, relay: NodeId) -> bool {
-        self.shared.table().is_up(relay)
     }
 
     /// The address of a relay whose leg is up.
@@ -170,13 +140,6 @@ impl Relays {
     /// The byte streams that peers have asked relays for. There is one reader.
     pub(crate) fn incoming_splices(&self) -> Option<mpsc::Receiver<Spliced>> {
         self.shared.spliced_rx.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Sends a signal to a peer through a relay; the relay may drop it.
-    pub(crate) async fn signal(&self, relay: NodeId, peer: NodeId, bytes: &[u8]) -> Result<(), LegError> {
-        let bytes = bytes.get(..bytes.len().min(MAX_SIGNAL)).unwrap_or_default();
-        let leg = self.shared.leg(relay).ok_or(LegError::NoLeg)?;
-        leg.say(Control::Signal { peer, bytes: bytes.into() }).await
     }
 
     /// The endpoint is gone. Connections that live on may still need the legs; without any, the legs end too.
@@ -218,11 +181,13 @@ impl Relays {
 
 impl Legs for Relays {
     fn send(&self, to: Via, contents: &[u8], segment_size: usize) {
-        self.send_batch(to.relay, to.peer, contents, segment_size);
+        if let Some(leg) = self.shared.leg(to.relay) {
+            leg.send(to.peer, contents.chunks(segment_size.max(1)));
+        }
     }
 
     fn place(&self, relay: NodeId) -> Option<SocketAddr> {
-        Some(self.shared.leg(relay)?.connection.remote_address())
+        self.place(relay)
     }
 }
 
@@ -249,10 +214,10 @@ impl Shared {
         table.kept_by(relay.id(), keeper);
     }
 
-    /// Makes these the homes; whatever was one ends if nobody else uses it.
-    pub(super) fn set_homes(self: &Arc<Self>, homes: &[RelayAddr]) {
+    /// Makes these the homes, as chosen; whatever was one ends if nobody else uses it.
+    pub(super) fn set_homes(self: &Arc<Self>, choice: u64, homes: &[RelayAddr]) {
         self.change(|table| {
-            if table.is_forsaken() {
+            if !table.is_choice(choice) {
                 return;
             }
             table.set_homes(homes.iter().map(RelayAddr::id).collect());
@@ -362,12 +327,6 @@ impl Shared {
     pub(super) fn arrived(&self, relay: NodeId, peer: NodeId, packet: Bytes) {
         if let Some(sink) = &*self.packets.read().unwrap_or_else(PoisonError::into_inner) {
             sink(relay, peer, packet);
-        }
-    }
-
-    pub(super) fn signalled(&self, relay: NodeId, peer: NodeId, bytes: Bytes) {
-        if let Some(sink) = self.signals.get() {
-            sink(relay, peer, bytes);
         }
     }
 

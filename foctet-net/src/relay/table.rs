@@ -29,6 +29,8 @@ pub(super) struct Table {
     forsaken: bool,
     /// What chooses the homes, where there is a choice.
     chooser: Option<AbortHandle>,
+    /// How often this node's own relays were named.
+    choice: u64,
 }
 
 /// One relay.
@@ -125,16 +127,32 @@ impl Table {
         }
     }
 
-    pub(super) fn chosen_by(&mut self, chooser: AbortHandle) {
-        self.chooser = Some(chooser);
+    /// Other relays are this node's own from now on: whoever chose among those before has no say any more.
+    pub(super) fn begin_choice(&mut self) -> u64 {
+        if let Some(chooser) = self.chooser.take() {
+            chooser.abort();
+        }
+        self.choice = self.choice.wrapping_add(1);
+        self.choice
+    }
+
+    /// Whether a choice is the last one begun, and there will be legs.
+    pub(super) fn is_choice(&self, choice: u64) -> bool {
+        !self.forsaken && self.choice == choice
+    }
+
+    pub(super) fn chosen_by(&mut self, choice: u64, chooser: AbortHandle) {
+        if self.is_choice(choice) {
+            self.chooser = Some(chooser);
+        } else {
+            chooser.abort();
+        }
     }
 
     /// Nothing is a home any more. Whether there is no leg at all.
     pub(super) fn forsake(&mut self) -> bool {
         self.forsaken = true;
-        if let Some(chooser) = self.chooser.take() {
-            chooser.abort();
-        }
+        self.begin_choice();
         self.set_homes(Vec::new());
         self.is_deserted()
     }
@@ -182,10 +200,6 @@ impl Table {
         for entry in self.entries.values() {
             entry.signals.hurry.notify_one();
         }
-    }
-
-    pub(super) fn is_up(&self, relay: NodeId) -> bool {
-        self.entries.get(&relay).is_some_and(|entry| matches!(entry.condition, Condition::Up { .. }))
     }
 
     pub(super) fn up(&mut self, relay: NodeId, leg: &Arc<Leg>) {

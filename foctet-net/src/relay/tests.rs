@@ -13,7 +13,8 @@ use foctet_core::{NodeId, RelayAddr, RelayHost, RelayToken, SecretKey};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LegError, RelayState, RelaysState};
+use super::{LegError, RelayState, RelayStatus, RelaysState};
+use crate::quic::{Legs, Via};
 use crate::{Builder, Endpoint, Transport, Transports};
 use fake::{Fake, loopback};
 use proxy::Proxy;
@@ -35,6 +36,14 @@ fn transport(state: &RelaysState, relay: NodeId) -> Option<Transport> {
         RelayState::Up { transport, .. } => Some(transport),
         RelayState::Connecting { .. } => None,
     }
+}
+
+fn is_up(endpoint: &Endpoint, relay: &Fake) -> bool {
+    endpoint.inner.relays.state().get(relay.id()).is_some_and(RelayStatus::is_up)
+}
+
+fn send(from: &Endpoint, through: &Fake, to: &Endpoint, packet: &[u8]) {
+    from.inner.relays.send(Via { relay: through.id(), peer: to.id() }, packet, packet.len());
 }
 
 fn inbox(endpoint: &Endpoint) -> mpsc::UnboundedReceiver<(NodeId, NodeId, Bytes)> {
@@ -109,21 +118,22 @@ async fn packets_pass_in_order_over_both_transports_and_long_ones_where_they_fit
         // A leg over QUIC grows with what its path turns out to carry, but never to the longest packet: that is dropped.
         let must_pass = |size: &usize| only == Transport::Tcp || *size <= 1200;
         if only == Transport::Quic {
-            alice.inner.relays.send(relay.id(), bob.id(), &packet(1472));
+            send(&alice, &relay, &bob, &packet(1472));
         }
         for size in sizes.into_iter().filter(must_pass) {
-            alice.inner.relays.send(relay.id(), bob.id(), &packet(size));
+            send(&alice, &relay, &bob, &packet(size));
             let (via, from, got) = timeout(SOON, at_bob.recv()).await.expect("in time").unwrap();
             assert_eq!((via, from, got.len()), (relay.id(), alice.id(), size));
             assert_eq!(got, packet(size));
-            bob.inner.relays.send(relay.id(), alice.id(), &got);
+            send(&bob, &relay, &alice, &got);
             let (_, from, got) = timeout(SOON, at_alice.recv()).await.expect("in time").unwrap();
             assert_eq!((from, got), (bob.id(), Bytes::from(packet(size))));
         }
         // A batch, of which the last is shorter; and what fits no leg, which is dropped.
-        alice.inner.relays.send(relay.id(), bob.id(), &packet(1473));
-        alice.inner.relays.send(relay.id(), bob.id(), &[]);
-        alice.inner.relays.send_batch(relay.id(), bob.id(), &packet(2900), 1200);
+        send(&alice, &relay, &bob, &packet(1473));
+        send(&alice, &relay, &bob, &[]);
+        let to = Via { relay: relay.id(), peer: bob.id() };
+        alice.inner.relays.send(to, &packet(2900), 1200);
         for size in [1200, 1200, 500] {
             assert_eq!(timeout(SOON, at_bob.recv()).await.expect("in time").unwrap().2.len(), size);
         }
@@ -155,12 +165,12 @@ async fn a_joined_leg_ends_half_a_minute_after_its_last_use() {
     let again = relays.join(&relay.addr()).unwrap();
     drop(joined);
     sleep(Duration::from_secs(40)).await;
-    assert!(relays.is_up(relay.id()), "somebody still needs it");
+    assert!(is_up(&endpoint, &relay), "somebody still needs it");
     drop(again);
     sleep(Duration::from_secs(20)).await;
-    relays.send(relay.id(), endpoint.id(), b"packet");
+    send(&endpoint, &relay, &endpoint, b"packet");
     sleep(Duration::from_secs(20)).await;
-    assert!(relays.is_up(relay.id()), "a packet was sent meanwhile");
+    assert!(is_up(&endpoint, &relay), "a packet was sent meanwhile");
     sleep(Duration::from_secs(45)).await;
     assert!(endpoint.relays().is_empty());
 }
@@ -200,22 +210,6 @@ async fn what_the_relay_says_of_limits_and_its_end_shows_in_the_state() {
         _ => false,
     })
     .await;
-}
-
-#[tokio::test]
-async fn signals_reach_the_peer() {
-    let relay = Fake::start(Transports::All).await;
-    let alice = client().relays([relay.addr()]).build().await.unwrap();
-    let bob = client().relays([relay.addr()]).build().await.unwrap();
-    let (tx, mut signals) = mpsc::unbounded_channel();
-    bob.inner.relays.on_signal(move |relay, peer, bytes| {
-        tx.send((relay, peer, bytes)).ok();
-    });
-    alice.online().await;
-    bob.online().await;
-    alice.inner.relays.signal(relay.id(), bob.id(), b"here").await.unwrap();
-    let signal = timeout(SOON, signals.recv()).await.unwrap().unwrap();
-    assert_eq!(signal, (relay.id(), alice.id(), Bytes::from_static(b"here")));
 }
 
 #[tokio::test]
@@ -294,14 +288,13 @@ async fn a_leg_that_hangs_is_renewed_within_seconds_where_a_new_connection_comes
     tokio::time::pause();
     proxy.hang();
     let begun = Instant::now();
-    let send = |packet: &[u8]| alice.inner.relays.send(relay.id(), bob.id(), packet);
-    send(b"into the void");
+    send(&alice, &relay, &bob, b"into the void");
     wait_for(&alice, |state| !state.relays[0].answers()).await;
     assert!(alice.relays()[0].is_up(), "it may still come to itself");
     wait_for(&alice, |state| state.relays[0].answers()).await;
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     tokio::time::resume();
-    send(b"on the new leg");
+    send(&alice, &relay, &bob, b"on the new leg");
     let (_, from, got) = timeout(SOON, at_bob.recv()).await.expect("in time").unwrap();
     assert_eq!((from, got), (alice.id(), Bytes::from_static(b"on the new leg")));
 }
@@ -348,4 +341,36 @@ async fn nobody_else_says_where_an_own_relay_is_but_of_others_every_address_is_t
     let joined = endpoint.inner.relays.join(&relay.addr()).unwrap();
     wait_for(&endpoint, |state| state.relays[0].is_up()).await;
     joined.up().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_changes_its_own_relays_and_the_legs_to_those_before_end() {
+    let mut relays = Vec::new();
+    for _ in 0..4 {
+        relays.push(Fake::start(Transports::Only(Transport::Tcp)).await);
+    }
+    let addrs: Vec<_> = relays.iter().map(Fake::addr).collect();
+    // UDP would take its time to fail.
+    let only_tcp = client().transports(Transports::Only(Transport::Tcp));
+    let endpoint = only_tcp.relays(addrs[..3].to_vec()).build().await.unwrap();
+    wait_for(&endpoint, RelaysState::is_online).await;
+    let mut addr = endpoint.watch_addr();
+    // From a choice to one alone, to none, and back to a choice.
+    for now in [&addrs[3..], &[], &addrs[1..]] {
+        endpoint.set_relays(now.to_vec());
+        let told = addr.wait_for(|addr| {
+            addr.relays().len() == now.len().min(2) && addr.relays().iter().all(|relay| now.contains(relay))
+        });
+        timeout(SOON, told).await.expect("in time").unwrap();
+        if !now.is_empty() {
+            timeout(SOON, endpoint.online()).await.unwrap();
+        }
+    }
+    tokio::time::pause();
+    sleep(Duration::from_secs(45)).await;
+    assert!(endpoint.relays().iter().all(|status| status.home), "{:?}", endpoint.relays());
+    assert_eq!(endpoint.relays().len(), 2);
+    endpoint.close().await;
+    endpoint.set_relays(addrs);
+    assert!(endpoint.relays().is_empty());
 }

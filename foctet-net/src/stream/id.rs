@@ -10,7 +10,7 @@ impl StreamId {
         self.0
     }
 
-    /// How many streams of its kind were opened before it.
+    /// How many streams of its kind were opened before it, those of foctet's own included: a dialler's first ones may be.
     pub fn index(self) -> u64 {
         self.0 >> 2
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{PathAgent, Role};
+use super::{PathAgent, Reset, Role};
 use crate::path::score::{Health, Reach, Score, Standing, is_clearly_faster};
 use crate::path::state::{Closing, Path};
 use crate::path::{ChangeReason, CloseReason, Event, PathStatus};
@@ -77,11 +77,11 @@ impl PathAgent {
                     path.liveness.forgive(now);
                     path.wants_ping = true;
                 }
-                self.wants_reset = true;
+                self.wants_reset = Some(Reset::News);
             }
         }
         if stalled && self.reset_at.is_none_or(|at| now.saturating_duration_since(at) >= RESET_PAUSE) {
-            self.wants_reset = true;
+            self.wants_reset.get_or_insert(Reset::Stalled);
         }
     }
 
@@ -103,6 +103,12 @@ impl PathAgent {
         }
         if path.relay_lost {
             return Some(CloseReason::RelayLost);
+        }
+        if let Some(since) = path.relay_left
+            && self.selected != Some(path.id)
+            && self.paths.iter().any(|other| other.stands_by() && other.liveness.has_heard_since(since))
+        {
+            return Some(CloseReason::RelayLeft);
         }
         let since = path.liveness.suspect_since()?;
         let overdue = now.saturating_duration_since(since) >= path.liveness.pto();
@@ -191,6 +197,7 @@ impl PathAgent {
         match (old_score.health, old.closing.map(|closing| closing.why)) {
             (Health::Lost, _) | (_, Some(CloseReason::RelayLost)) => return ChangeReason::RelayLost,
             (Health::Suspect, _) | (_, Some(CloseReason::NoAnswer)) => return ChangeReason::NoAnswer,
+            (Health::Alive, Some(CloseReason::RelayLeft)) => return ChangeReason::RelayLeft,
             (Health::Alive, None) => {}
         }
         if self.role == Role::Acceptor && new.remote == Some(PathStatus::Available) {
@@ -198,12 +205,13 @@ impl PathAgent {
         }
         match (new_score.reach, old_score.reach) {
             // It was the one before, or has died once.
-            (Reach::Direct, Reach::Relayed)
+            (Reach::Direct, Reach::Relayed | Reach::Left)
                 if self.deaths.of(new.key) > 0 || new.told.is_some_and(was_used) =>
             {
                 ChangeReason::Answers
             }
-            (Reach::Direct, Reach::Relayed) => ChangeReason::Direct,
+            (Reach::Direct, Reach::Relayed | Reach::Left) => ChangeReason::Direct,
+            (Reach::Relayed, Reach::Left) => ChangeReason::RelayLeft,
             _ if new_score == old_score => ChangeReason::Faster,
             _ => ChangeReason::Answers,
         }

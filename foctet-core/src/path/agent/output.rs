@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::judging::RESET_PAUSE;
-use super::{PathAgent, Role};
+use super::{PathAgent, Reset, Role};
 use crate::path::{Action, Event, PathStatus};
 
 /// How often to sample while an answer is due.
@@ -107,12 +107,11 @@ impl PathAgent {
     }
 
     fn poll_probe(&mut self) -> Option<Action> {
-        let rested = self.reset_at.is_none_or(|at| self.now.saturating_duration_since(at) >= RESET_PAUSE);
-        if std::mem::take(&mut self.wants_reset) && rested && !self.paths.is_empty() {
+        if let Some(reset) = self.wants_reset.take().filter(|_| !self.paths.is_empty()) {
             self.reset_at = Some(self.now);
             // It pings them all.
             self.paths.iter_mut().for_each(|path| path.wants_ping = false);
-            return Some(Action::ResetBackoff);
+            return Some(Action::ResetBackoff { news: reset == Reset::News });
         }
         let path = self.paths.iter_mut().find(|path| path.wants_ping)?;
         path.wants_ping = false;

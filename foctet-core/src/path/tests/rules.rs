@@ -177,7 +177,7 @@ fn sleep_is_no_evidence() {
     hand.agent.handle_counters(hand.now, 1, paths[1].1);
     hand.agent.handle_timeout(hand.now);
     assert_eq!(hand.agent.selected(), Some(1));
-    assert_eq!(hand.actions(), [Action::ResetBackoff]);
+    assert_eq!(hand.actions(), [Action::ResetBackoff { news: true }]);
     let wanted = hand.silence(ms(150), &paths);
     assert_eq!(wanted, []);
     let wanted = hand.silence(ms(150), &paths);
@@ -257,24 +257,87 @@ fn rounds_come_at_growing_pauses_and_never_more_than_four_a_minute() {
 }
 
 #[test]
-fn the_dialler_opens_every_relay_that_is_offered_and_tries_again_with_pauses() {
+fn the_dialler_opens_a_path_through_every_relay_of_the_peer_and_tries_again_with_pauses() {
     let mut hand = Hand::new(Role::Dialler);
     hand.agent.handle_path_opened(hand.now, 0, relay(1));
     hand.actions();
-    hand.agent.handle_relay_offered(hand.now, relay(1));
+    hand.agent.handle_relays(hand.now, &[relay(1)]);
     assert_eq!(hand.actions(), [], "it is open already");
-    hand.agent.handle_relay_offered(hand.now, relay(2));
+    hand.agent.handle_relays(hand.now, &[relay(1), relay(2), direct(1)]);
     assert_eq!(hand.actions(), [Action::OpenRelay(relay(2))]);
     let tries = hand.silence(Duration::from_secs(60), &[]).len();
     assert_eq!(tries, 5, "after 1, 3, 7, 15 and 31 s");
     hand.agent.handle_path_opened(hand.now, 1, relay(2));
-    assert!(
-        hand.silence(Duration::from_secs(60), &[])
-            .iter()
-            .all(|action| !matches!(action, Action::OpenRelay(_)))
-    );
+    let opens = |action: &Action| matches!(action, Action::OpenRelay(_));
+    assert!(!hand.silence(Duration::from_secs(60), &[]).iter().any(opens));
 
     let mut follower = Hand::new(Role::Acceptor);
-    follower.agent.handle_relay_offered(follower.now, relay(2));
+    follower.agent.handle_relays(follower.now, &[relay(2)]);
     assert_eq!(follower.actions(), []);
+}
+
+#[test]
+fn a_relay_that_the_peer_has_left_is_kept_until_another_works_and_not_opened_again() {
+    let mut hand = Hand::new(Role::Dialler);
+    hand.agent.handle_path_opened(hand.now, 0, relay(1));
+    hand.actions();
+    let mut old = [(0, rtt(20))];
+    hand.answered(ms(1000), &mut old);
+    // One that does not come up in time is forgotten when it is left too.
+    hand.agent.handle_relays(hand.now, &[relay(2)]);
+    assert_eq!(hand.actions(), [Action::OpenRelay(relay(2))]);
+    hand.agent.handle_relays(hand.now, &[relay(3)]);
+    assert_eq!(hand.actions(), [Action::OpenRelay(relay(3))]);
+    assert!(!hand.silence(ms(900), &old).contains(&Action::OpenRelay(relay(2))));
+    assert_eq!(hand.agent.selected(), Some(0));
+
+    let is_close = |action: &Action| matches!(action, Action::Close { .. });
+    hand.agent.handle_path_opened(hand.now, 1, relay(3));
+    let actions = hand.actions();
+    assert_eq!(hand.agent.selected(), Some(1), "{actions:?}");
+    assert!(!actions.iter().any(is_close), "it may not carry anything yet: {actions:?}");
+    hand.now += ms(40);
+    hand.agent.handle_counters(hand.now, 1, Counters { sent: 100, ..rtt(40) });
+    hand.now += ms(40);
+    hand.agent.handle_counters(hand.now, 1, Counters { sent: 100, received: 1, ..rtt(40) });
+    hand.agent.handle_timeout(hand.now);
+    let close = Action::Close { id: 0, why: CloseReason::RelayLeft };
+    assert!(hand.actions().contains(&close));
+    hand.agent.handle_path_closed(hand.now, 0);
+    hand.agent.handle_relay_lost(hand.now, relay(1).relay().unwrap());
+    hand.agent.handle_relay_back(hand.now, relay(1).relay().unwrap());
+    assert!(!hand.silence(Duration::from_secs(60), &[]).contains(&Action::OpenRelay(relay(1))));
+    // It may come back to it.
+    hand.agent.handle_relays(hand.now, &[relay(1), relay(3)]);
+    assert!(hand.actions().contains(&Action::OpenRelay(relay(1))));
+    // And leave it again, when the other has been silent for a while.
+    hand.agent.handle_path_opened(hand.now, 2, relay(1));
+    hand.actions();
+    hand.now += ms(900);
+    hand.agent.handle_relays(hand.now, &[relay(3)]);
+    assert_eq!(hand.actions(), [Action::Ping { id: 1 }]);
+    hand.now += ms(40);
+    hand.agent.handle_counters(hand.now, 1, Counters { sent: 200, received: 2, ..rtt(40) });
+    hand.agent.handle_timeout(hand.now);
+    assert_eq!(hand.actions(), [Action::Close { id: 2, why: CloseReason::RelayLeft }]);
+}
+
+#[test]
+fn whatever_the_peer_lists_few_relays_are_opened_and_an_empty_list_takes_no_path_away() {
+    let mut hand = Hand::new(Role::Dialler);
+    hand.agent.handle_path_opened(hand.now, 0, relay(0));
+    hand.agent.handle_path_opened(hand.now, 1, relay(9));
+    hand.actions();
+    let opens = |actions: Vec<Action>| actions.iter().filter(|a| matches!(a, Action::OpenRelay(_))).count();
+    let all: Vec<_> = (10..30).map(relay).collect();
+    hand.agent.handle_relays(hand.now, &all);
+    assert_eq!(opens(hand.actions()), 4);
+    hand.agent.handle_relays(hand.now, &all[8..]);
+    assert_eq!(opens(hand.actions()), 4);
+    hand.agent.handle_relays(hand.now, &[]);
+    let mut paths = [(0, rtt(20)), (1, rtt(30))];
+    hand.answered(Duration::from_secs(2), &mut paths);
+    assert_eq!(hand.agent.selected(), Some(0));
+    let wanted = hand.silence(ms(1), &paths);
+    assert!(!wanted.iter().any(|action| matches!(action, Action::Close { .. } | Action::OpenRelay(_))));
 }

@@ -417,7 +417,7 @@ impl Sim {
                 }
             }
             Action::OpenRelay(key) => self.begin_open(key),
-            Action::ResetBackoff => {
+            Action::ResetBackoff { .. } => {
                 let ids: Vec<u32> = self.ends[end].flows.keys().copied().collect();
                 for id in ids {
                     self.ends[end].flows.get_mut(&id).unwrap().backoff = 0;

@@ -79,7 +79,7 @@ impl World {
             let contender =
                 race::race(&self.alice.inner, &dialling, &addrs, vec![late], Prefer::Latency).await;
             let connection = contender.unwrap().choose();
-            crate::hello::say(&connection).await.unwrap();
+            crate::hello::say(&connection, crate::hello::Hello::default()).await.unwrap();
             connection
         };
         let (ours, theirs) = tokio::join!(dial, self.bob.accept());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foctet_core::NodeId;
-use foctet_core::path::{Action, Config, Counters, Event, PathAgent, PathKey, PathStatus, Role};
+use foctet_core::path::{Action, Config, Counters, Event, PathAgent, PathStatus, Role};
 use futures_core::Stream;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
@@ -35,6 +35,8 @@ pub(super) struct Driver {
     network: watch::Receiver<u64>,
     lost_relays: watch::Receiver<BTreeSet<NodeId>>,
     lost: BTreeSet<NodeId>,
+    /// The relays by which the peer is reached, as it tells.
+    listed: watch::Receiver<Vec<NodeId>>,
     peer: NodeId,
     /// What we last knew of our own addresses.
     known_own: Vec<SocketAddr>,
@@ -60,10 +62,10 @@ impl Driver {
         connection: &noq::Connection,
         role: Role,
         peer: NodeId,
-        relays: &[NodeId],
         shared: Arc<PathsShared>,
         table: Arc<PathTable>,
         allowed: watch::Receiver<bool>,
+        listed: watch::Receiver<Vec<NodeId>>,
     ) -> Self {
         let mut lost_relays = shared.lost_relays.subscribe();
         lost_relays.mark_changed();
@@ -81,6 +83,7 @@ impl Driver {
             network: shared.network.subscribe(),
             lost_relays,
             lost: BTreeSet::new(),
+            listed,
             peer,
             known_own: Vec::new(),
             remote: BTreeSet::new(),
@@ -90,8 +93,8 @@ impl Driver {
             shared,
         };
         driver.opened(connection, 0);
-        for relay in relays {
-            driver.agent.handle_relay_offered(now(), PathsShared::relay_key(*relay));
+        if !driver.listed.borrow().is_empty() {
+            driver.learn_listed();
         }
         driver
     }
@@ -118,6 +121,7 @@ impl Driver {
                 Ok(()) = self.own.changed() => Woken::Own,
                 Ok(()) = self.network.changed() => Woken::Network,
                 Ok(()) = self.lost_relays.changed() => Woken::Relays,
+                Ok(()) = self.listed.changed() => Woken::Listed,
                 () = sleep_until(at.into()) => Woken::Timeout,
             };
             let Some(connection) = self.connection.upgrade() else { return };
@@ -134,6 +138,7 @@ impl Driver {
                 Woken::Own => self.learn_own(&connection),
                 Woken::Network => self.agent.handle_network_changed(now()),
                 Woken::Relays => self.learn_relays(),
+                Woken::Listed => self.learn_listed(),
                 Woken::Timeout => self.sample(&connection),
             }
             self.settle(&connection);
@@ -162,11 +167,7 @@ impl Driver {
         let keep_alive =
             if key.is_direct() { self.shared.keep_alive_direct } else { self.shared.keep_alive_relayed };
         path.set_keep_alive_interval(Some(keep_alive)).ok();
-        let place = match key.relay() {
-            Some(relay) => self.shared.sockets.relayed().place(relay),
-            None => Some(canonical(remote)),
-        };
-        self.table.opened(id, key, place);
+        self.table.opened(id, key);
         self.samples.insert(id, Sample::default());
         self.agent.handle_path_opened(now(), id, key);
         self.table.select(self.agent.selected());
@@ -177,11 +178,7 @@ impl Driver {
 
     fn closed(&mut self, id: u32, reason: impl std::fmt::Debug) {
         self.samples.remove(&id);
-        if let Some(key) = self.table.closed(id) {
-            let remote = match key {
-                PathKey::Direct(remote) => Some(remote),
-                PathKey::Relay { .. } => None,
-            };
+        if let Some(remote) = self.table.closed(id) {
             self.tell(PathEvent::Closed {
                 transport: Transport::Quic,
                 remote,
@@ -255,6 +252,12 @@ impl Driver {
         self.lost = lost;
     }
 
+    fn learn_listed(&mut self) {
+        let keys: Vec<_> =
+            self.listed.borrow_and_update().iter().copied().map(PathsShared::relay_key).collect();
+        self.agent.handle_relays(now(), &keys);
+    }
+
     fn sample(&mut self, connection: &noq::Connection) {
         let now = now();
         for (id, sample) in &mut self.samples {
@@ -313,8 +316,8 @@ impl Driver {
                     drop(connection.open_path_ensure(addr, noq::PathStatus::Backup));
                 }
             }
-            Action::ResetBackoff if self.shared.reset_backoff() => {}
-            Action::ResetBackoff => self.table.ids().into_iter().for_each(|id| ping(connection, id)),
+            Action::ResetBackoff { news } if self.shared.reset_backoff(news) => {}
+            Action::ResetBackoff { .. } => self.table.ids().into_iter().for_each(|id| ping(connection, id)),
             _ => {}
         }
     }
@@ -335,6 +338,7 @@ enum Woken {
     Own,
     Network,
     Relays,
+    Listed,
     Timeout,
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use foctet_core::path::PathKey;
-use foctet_core::{NodeAddr, NodeId};
+use foctet_core::{NodeAddr, NodeId, RelayAddr};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -18,12 +18,22 @@ use crate::relay::RelaysState;
 /// Between two resets of the probes' backoff. A reset is for all connections of an endpoint, as noq has it.
 const RESET_PAUSE: Duration = Duration::from_secs(1);
 
+/// As that where there is news: several connections mostly have the same at the same time.
+const NEWS_PAUSE: Duration = Duration::from_millis(100);
+
+/// So many connections may all be reset for the sake of one: it costs each a packet.
+const FEW_CONNECTIONS: usize = 64;
+
 /// See the [module's text](self).
 pub(crate) struct PathsShared {
     pub(crate) policy: DirectPolicy,
+    /// Whether diallers are told of this node's relays only once the application says so.
+    pub(super) tell_relays_late: bool,
     pub(crate) sockets: Arc<Sockets>,
     /// What peers may be told: where this node may be reached over UDP, best first.
     pub(super) own: watch::Sender<Vec<SocketAddr>>,
+    /// The relays by which this node is reached, best first.
+    pub(super) own_relays: watch::Sender<Vec<RelayAddr>>,
     /// How often the network has changed.
     pub(super) network: watch::Sender<u64>,
     /// Relays that are out of reach.
@@ -46,12 +56,15 @@ impl PathsShared {
         endpoint: noq::Endpoint,
         sockets: Arc<Sockets>,
         policy: DirectPolicy,
+        tell_relays_late: bool,
         max_idle_timeout: Duration,
     ) -> Self {
         Self {
             policy,
+            tell_relays_late,
             sockets,
             own: watch::Sender::default(),
+            own_relays: watch::Sender::default(),
             network: watch::Sender::default(),
             lost_relays: watch::Sender::default(),
             endpoint,
@@ -69,12 +82,12 @@ impl PathsShared {
     /// Keeps what peers may be told up to date, as long as `addr` tells it.
     pub(crate) async fn follow_addr(self: Arc<Self>, mut addr: watch::Receiver<NodeAddr>) {
         loop {
-            let udp: Vec<_> = addr.borrow_and_update().udp().collect();
-            self.own.send_if_modified(|own| {
-                let changed = *own != udp;
-                *own = udp;
-                changed
-            });
+            let (udp, relays) = {
+                let addr = addr.borrow_and_update();
+                (addr.udp().collect(), addr.relays().to_vec())
+            };
+            replace(&self.own, udp);
+            replace(&self.own_relays, relays);
             if addr.changed().await.is_err() {
                 return;
             }
@@ -84,19 +97,16 @@ impl PathsShared {
     /// Notes which relays served us and do no more, or do not answer, as long as `relays` tells it.
     pub(crate) async fn follow_relays(self: Arc<Self>, mut relays: watch::Receiver<RelaysState>) {
         loop {
-            {
+            let lost = {
                 let state = relays.borrow_and_update();
-                self.lost_relays.send_if_modified(|lost| {
-                    let now: BTreeSet<_> = state
-                        .relays
-                        .iter()
-                        .filter(|status| !status.answers())
-                        .map(|status| status.addr.id())
-                        .collect();
-                    let changed = *lost != now;
-                    *lost = now;
-                    changed
-                });
+                let lost = state.relays.iter().filter(|status| !status.answers());
+                lost.map(|status| status.addr.id()).collect::<BTreeSet<_>>()
+            };
+            let came_back = self.lost_relays.borrow().difference(&lost).next().is_some();
+            replace(&self.lost_relays, lost);
+            if came_back {
+                // What a connection sent there went nowhere, and its next probe may be as far away as the outage was long.
+                self.reset_now();
             }
             if relays.changed().await.is_err() {
                 return;
@@ -127,23 +137,37 @@ impl PathsShared {
         self.resets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes every connection probe at once instead of waiting for its backoff. Only where most connections stand
-    /// still: then it is our network, and not one peer that is gone. Whether it was done, now or a moment ago.
-    pub(super) fn reset_backoff(&self) -> bool {
-        let now = Instant::now();
+    /// Makes every connection probe at once instead of waiting for its backoff. Of many connections most must stand
+    /// still: then it is our network, and not one peer that is gone. `news` is that something was heard or has changed just
+    /// now. Whether it was done, or a moment ago.
+    pub(super) fn reset_backoff(&self, news: bool) -> bool {
+        let pause = if news { NEWS_PAUSE } else { RESET_PAUSE / 2 };
         {
-            let mut resets = self.resets();
-            if resets.last.is_some_and(|last| now.duration_since(last) < RESET_PAUSE / 2) {
+            let resets = self.resets();
+            if resets.last.is_some_and(|last| last.elapsed() < pause) {
                 return true;
             }
-            if resets.stalled * 2 < resets.connections {
+            if resets.connections > FEW_CONNECTIONS && resets.stalled * 2 < resets.connections {
                 return false;
             }
-            resets.last = Some(now);
         }
-        self.endpoint.handle_network_change(Some(Arc::new(Recoverable)));
+        self.reset_now();
         true
     }
+
+    fn reset_now(&self) {
+        self.resets().last = Some(Instant::now());
+        self.endpoint.handle_network_change(Some(Arc::new(Recoverable)));
+    }
+}
+
+/// Tells what is new, if it is.
+fn replace<T: PartialEq>(watched: &watch::Sender<T>, now: T) {
+    watched.send_if_modified(|known| {
+        let changed = *known != now;
+        *known = now;
+        changed
+    });
 }
 
 /// That sockets stay where they are, and no path needs a new one.

@@ -3,15 +3,18 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use foctet_core::NodeId;
 use foctet_core::path::{PathKey, Role};
+use foctet_core::{NodeId, RelayAddr};
 use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 
 use super::driver::Driver;
+use super::follower::Follower;
 use super::shared::PathsShared;
+use super::teller::tell;
 use crate::path::{DirectPolicy, PathEvent, PathInfo, PathKind, Transport};
 use crate::quic::socket::{Disclosed, Sockets};
+use crate::relay::{Joined, Relays};
 
 /// Path events that wait for a slow reader.
 const MAX_EVENTS: usize = 64;
@@ -29,7 +32,14 @@ pub(crate) struct Watched {
     first: SocketAddr,
     /// Held once the peer may learn our addresses.
     disclosed: OnceLock<Disclosed>,
+    shared: Arc<PathsShared>,
+    /// Whether the peer may know by which relays this node is reached.
+    may_know_relays: watch::Sender<bool>,
+    /// By which relays the peer is reached.
+    listed: watch::Sender<Vec<NodeId>>,
     driver: Option<AbortHandle>,
+    /// What tells the dialler of our relays, or hears of the acceptor's.
+    notices: OnceLock<AbortHandle>,
 }
 
 /// The open paths of a connection, as its driver knows them.
@@ -41,10 +51,18 @@ pub(super) struct PathTable {
 
 #[derive(Default)]
 struct Paths {
-    open: Vec<(u32, PathKey)>,
+    open: Vec<Open>,
     selected: Option<u32>,
     /// Where the peer was last, for when there is no path any more.
     last: Option<SocketAddr>,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    id: u32,
+    key: PathKey,
+    /// Where it leads, or where its relay was when that was last known.
+    place: Option<SocketAddr>,
 }
 
 impl Watched {
@@ -64,18 +82,56 @@ impl Watched {
             sockets: Arc::clone(&shared.sockets),
         });
         let allowed = watch::Sender::new(false);
+        let listed = watch::Sender::new(relays.to_vec());
         let driver = Driver::new(
             &connection,
             role,
             peer,
-            relays,
             Arc::clone(shared),
             Arc::clone(&table),
             allowed.subscribe(),
+            listed.subscribe(),
         );
         // With one path there is nothing to choose, as between a node and its relay, which has thousands of them.
         let driver = connection.is_multipath_enabled().then(|| tokio::spawn(driver.run()).abort_handle());
-        Self { connection, table, policy: shared.policy, allowed, first, disclosed: OnceLock::new(), driver }
+        Self {
+            connection,
+            table,
+            policy: shared.policy,
+            allowed,
+            first,
+            disclosed: OnceLock::new(),
+            shared: Arc::clone(shared),
+            may_know_relays: watch::Sender::new(false),
+            listed,
+            driver,
+            notices: OnceLock::new(),
+        }
+    }
+
+    /// As the dialler: follows the peer from these relays, to which there are these legs, to others that it tells of.
+    pub(crate) async fn follow(
+        &self,
+        relays: &[RelayAddr],
+        legs: Vec<Arc<Joined>>,
+        all: &Relays,
+    ) -> Result<(), noq::ConnectionError> {
+        let (mut send, recv) = self.connection.open_bi().await?;
+        send.set_priority(i32::MAX).ok();
+        // The peer learns of the stream by that. There is nothing to tell it.
+        send.finish().ok();
+        let follower = Follower::new(recv, relays, legs, all, Arc::clone(&self.table), self.listed.clone());
+        self.notices.get_or_init(|| tokio::spawn(follower.run()).abort_handle());
+        Ok(())
+    }
+
+    /// As the acceptor: takes the stream on which the dialler wants to be told of our relays, its first in both directions.
+    pub(crate) async fn take_notices_stream(&self) -> Result<(), noq::ConnectionError> {
+        let (send, _nothing) = self.connection.accept_bi().await?;
+        send.set_priority(i32::MAX).ok();
+        let tell = tell(send, self.shared.own_relays.subscribe(), self.may_know_relays.subscribe());
+        self.notices.get_or_init(|| tokio::spawn(tell).abort_handle());
+        Ok(())
     }
 
     /// The application has taken the connection.
@@ -83,10 +139,14 @@ impl Watched {
         if self.policy == DirectPolicy::WhenAccepted {
             self.allow_direct();
         }
+        if !self.shared.tell_relays_late {
+            self.may_know_relays.send_replace(true);
+        }
     }
 
-    /// The peer may learn our addresses, unless it never may.
+    /// The peer may learn our addresses, unless it never may, and our relays.
     pub(crate) fn allow_direct(&self) {
+        self.may_know_relays.send_replace(true);
         if self.policy != DirectPolicy::Never {
             // Before the driver acts on it.
             self.disclosed.get_or_init(|| Disclosed::to_peer(&self.table.sockets, self.first));
@@ -130,9 +190,11 @@ impl Deref for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        if let Some(driver) = &self.driver {
-            driver.abort();
+        for task in self.driver.iter().chain(self.notices.get()) {
+            task.abort();
         }
+        // As noq does without the last handle; but the stream of notices is one, until its task has ended.
+        self.connection.close(noq::VarInt::from_u32(0), b"");
     }
 }
 
@@ -141,17 +203,26 @@ impl PathTable {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn opened(&self, id: u32, key: PathKey, remote: Option<SocketAddr>) {
+    pub(super) fn opened(&self, id: u32, key: PathKey) {
+        let place = match key {
+            PathKey::Direct(remote) => Some(remote),
+            PathKey::Relay { relay, .. } => self.sockets.relayed().place(relay),
+        };
         let mut paths = self.lock();
-        paths.open.push((id, key));
-        paths.last = remote.or(paths.last);
+        paths.open.push(Open { id, key, place });
+        paths.last = place.or(paths.last);
     }
 
-    /// The key of a path that was open.
-    pub(super) fn closed(&self, id: u32) -> Option<PathKey> {
+    /// Where a path led that was open.
+    pub(super) fn closed(&self, id: u32) -> Option<Option<SocketAddr>> {
         let mut paths = self.lock();
-        let at = paths.open.iter().position(|(open, _)| *open == id)?;
-        Some(paths.open.remove(at).1)
+        let at = paths.open.iter().position(|open| open.id == id)?;
+        Some(paths.open.remove(at).place)
+    }
+
+    /// Whether there is a path through a relay.
+    pub(super) fn leads_through(&self, relay: NodeId) -> bool {
+        self.lock().open.iter().any(|open| open.key.relay() == Some(relay))
     }
 
     pub(super) fn select(&self, id: Option<u32>) {
@@ -159,11 +230,11 @@ impl PathTable {
     }
 
     pub(super) fn contains(&self, id: u32) -> bool {
-        self.lock().open.iter().any(|(open, _)| *open == id)
+        self.lock().open.iter().any(|open| open.id == id)
     }
 
     pub(super) fn ids(&self) -> Vec<u32> {
-        self.lock().open.iter().map(|(id, _)| *id).collect()
+        self.lock().open.iter().map(|open| open.id).collect()
     }
 
     fn infos(&self, connection: &noq::Connection) -> Vec<PathInfo> {
@@ -171,47 +242,50 @@ impl PathTable {
             let paths = self.lock();
             (paths.open.clone(), paths.used())
         };
-        open.into_iter()
-            .filter_map(|(id, key)| self.describe(connection, id, key, used == Some(id)))
-            .collect()
+        open.into_iter().filter_map(|open| self.describe(connection, open, used == Some(open.id))).collect()
     }
 
     pub(super) fn info(&self, connection: &noq::Connection, id: u32) -> Option<PathInfo> {
-        let (key, used) = {
+        let (open, used) = {
             let paths = self.lock();
-            (paths.open.iter().find(|(open, _)| *open == id)?.1, paths.used() == Some(id))
+            (*paths.open.iter().find(|open| open.id == id)?, paths.used() == Some(id))
         };
-        self.describe(connection, id, key, used)
+        self.describe(connection, open, used)
     }
 
-    fn describe(
-        &self,
-        connection: &noq::Connection,
-        id: u32,
-        key: PathKey,
-        in_use: bool,
-    ) -> Option<PathInfo> {
-        let path = connection.path(id.into())?;
-        let (kind, remote) = match key {
+    fn describe(&self, connection: &noq::Connection, open: Open, in_use: bool) -> Option<PathInfo> {
+        let path = connection.path(open.id.into())?;
+        let (kind, remote) = match open.key {
             PathKey::Direct(_) => (PathKind::Direct, super::canonical(path.remote_address().ok()?)),
-            // A relay that is gone has no address; the path to it ends soon.
             PathKey::Relay { relay, .. } => {
-                (PathKind::Relay, self.sockets.relayed().place(relay).unwrap_or(UNKNOWN))
+                let place = self.sockets.relayed().place(relay);
+                (PathKind::Relay, self.place(open, place).unwrap_or(UNKNOWN))
             }
         };
         Some(PathInfo {
             kind,
             transport: Transport::Quic,
             remote,
-            relay: key.relay(),
+            relay: open.key.relay(),
             rtt: path.stats().rtt,
             in_use,
         })
+    }
+
+    /// Where the relay of a path is; where it was, if it is gone.
+    fn place(&self, open: Open, now: Option<SocketAddr>) -> Option<SocketAddr> {
+        if now != open.place
+            && now.is_some()
+            && let Some(known) = self.lock().open.iter_mut().find(|known| known.id == open.id)
+        {
+            known.place = now;
+        }
+        now.or(open.place)
     }
 }
 
 impl Paths {
     fn used(&self) -> Option<u32> {
-        self.selected.or_else(|| self.open.first().map(|(id, _)| *id))
+        self.selected.or_else(|| self.open.first().map(|open| open.id))
     }
 }

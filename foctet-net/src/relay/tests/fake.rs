@@ -33,8 +33,6 @@ pub(super) struct State {
     /// Whom every spliced stream goes to, whoever was asked for: a relay that lies.
     pub(super) misleads_to: Mutex<Option<NodeId>>,
     legs: Mutex<HashMap<NodeId, FakeLeg>>,
-    /// How many legs of each role said hello.
-    pub(super) hellos: Mutex<Vec<(NodeId, LegRole)>>,
 }
 
 #[derive(Clone)]
@@ -98,10 +96,6 @@ impl Fake {
         Self::bind(addr, self.transports, self.secret_key.clone(), Arc::clone(&self.state)).await
     }
 
-    pub(super) fn hellos(&self) -> Vec<(NodeId, LegRole)> {
-        self.state.hellos.lock().unwrap().clone()
-    }
-
     /// Says something to a client.
     pub(super) fn tell(&self, client: NodeId, frame: Control) {
         self.state.legs.lock().unwrap()[&client].control.send(frame).unwrap();
@@ -127,7 +121,6 @@ async fn client(connection: Connection, state: Arc<State>) -> Option<()> {
         reader.push(&recv.read_chunk(4096).await.ok()??);
     };
     let Control::Hello { role, token } = hello else { panic!("no hello") };
-    state.hellos.lock().unwrap().push((id, role));
     if token.as_ref().map(foctet_core::RelayToken::as_str) != state.token.as_deref() {
         connection.close(CloseCode::Refused.code(), b"");
         return None;
@@ -159,14 +152,8 @@ async fn client(connection: Connection, state: Arc<State>) -> Option<()> {
     let hear = async {
         loop {
             while let Some(frame) = reader.next().unwrap() {
-                match frame {
-                    Control::Bound { channel } => leg.channels.lock().unwrap().confirm(channel),
-                    Control::Signal { peer, bytes } => {
-                        if let Some(to) = state.legs.lock().unwrap().get(&peer) {
-                            to.control.send(Control::Signal { peer: id, bytes }).ok();
-                        }
-                    }
-                    _ => {}
+                if let Control::Bound { channel } = frame {
+                    leg.channels.lock().unwrap().confirm(channel);
                 }
             }
             let Ok(Some(piece)) = recv.read_chunk(4096).await else { return };
