@@ -137,7 +137,7 @@ async fn session(shared: &Arc<Shared>, relay: NodeId, leg: &Arc<Leg>, control: C
         let (shared, leg) = (Arc::clone(shared), Arc::clone(leg));
         async move {
             tokio::select! {
-                error = watch(&leg.connection) => error,
+                error = watch(&shared, &leg.connection) => error,
                 never = observe(&shared, relay, &leg.connection) => match never {},
             }
         }
@@ -178,7 +178,8 @@ fn heard(shared: &Shared, relay: NodeId, leg: &Leg, frame: Control) -> Result<()
 }
 
 /// Until the relay has been silent for too long, or the leg is over.
-async fn watch(connection: &Connection) -> LegError {
+async fn watch(shared: &Shared, connection: &Connection) -> LegError {
+    let mut network = shared.watch_network();
     let received = || connection.inner.carrier.progress().received;
     let mut watchdog = Watchdog::new(Instant::now().into_std(), received());
     let mut ticks = interval(LOOK_EVERY);
@@ -186,6 +187,10 @@ async fn watch(connection: &Connection) -> LegError {
     loop {
         tokio::select! {
             error = connection.closed() => return error.into(),
+            Ok(()) = network.changed() => {
+                watchdog.doubt(Instant::now().into_std(), received());
+                ask(connection);
+            }
             _ = ticks.tick() => match watchdog.look(Instant::now().into_std(), received()) {
                 Verdict::Alive => {}
                 Verdict::Ask => ask(connection),
@@ -224,7 +229,7 @@ async fn observe(shared: &Arc<Shared>, relay: NodeId, leg: &Connection) -> Infal
             Ok((leg, _control)) => {
                 wait = OBSERVE_AGAIN;
                 tokio::select! {
-                    error = watch(&leg.connection) => {
+                    error = watch(shared, &leg.connection) => {
                         tracing::debug!(relay = %relay.fmt_short(), %error, "an observing leg is over");
                     }
                     () = listen(shared, relay, &leg.connection) => {}

@@ -6,12 +6,18 @@ const ASK_AFTER: Duration = Duration::from_secs(9);
 /// After how much silence the leg is given up. Noticed a second later at most, and so within 20 s of the last sign.
 const DEAD_AFTER: Duration = Duration::from_secs(18);
 
+/// After how much silence it is given up once the network has changed, and the relay was asked whether it still hears us: a
+/// leg from an address that is gone carries nothing, and nobody says so. Several round trips of the longest way; a leg
+/// that was given up too early costs a handshake.
+const DEAD_AFTER_CHANGE: Duration = Duration::from_secs(2);
+
 /// Never trusts a silent leg.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     received: u64,
     since: Instant,
     asked: bool,
+    doubted: bool,
 }
 
 /// What to do about a leg.
@@ -27,7 +33,12 @@ pub(super) enum Verdict {
 
 impl Watchdog {
     pub(super) fn new(now: Instant, received: u64) -> Self {
-        Self { received, since: now, asked: false }
+        Self { received, since: now, asked: false, doubted: false }
+    }
+
+    /// The network has changed, and the relay is asked for a sign of life.
+    pub(super) fn doubt(&mut self, now: Instant, received: u64) {
+        *self = Self { asked: true, doubted: true, ..Self::new(now, received) };
     }
 
     /// To be called every second, with how many bytes the leg has received by now.
@@ -37,7 +48,7 @@ impl Watchdog {
             return Verdict::Alive;
         }
         let silent = now.saturating_duration_since(self.since);
-        if silent >= DEAD_AFTER {
+        if silent >= if self.doubted { DEAD_AFTER_CHANGE } else { DEAD_AFTER } {
             return Verdict::Dead;
         }
         if silent >= ASK_AFTER && !self.asked {
@@ -70,5 +81,20 @@ mod tests {
             let verdict = watchdog.look(start + Duration::from_secs(second), second / 10);
             assert_ne!(verdict, Verdict::Dead, "{second}");
         }
+    }
+
+    #[test]
+    fn after_a_change_of_the_network_a_leg_has_two_seconds_to_show_that_it_works() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut watchdog = Watchdog::new(start, 0);
+        // What came before the change says nothing.
+        watchdog.doubt(at(5), 7);
+        assert_eq!(watchdog.look(at(6), 7), Verdict::Alive);
+        assert_eq!(watchdog.look(at(7), 7), Verdict::Dead);
+        watchdog.doubt(at(5), 7);
+        assert_eq!(watchdog.look(at(6), 8), Verdict::Alive);
+        assert_eq!(watchdog.look(at(14), 8), Verdict::Alive);
+        assert_eq!(watchdog.look(at(15), 8), Verdict::Ask, "all is as before");
     }
 }
