@@ -45,6 +45,8 @@ pub(super) struct Shared {
     /// Those legs that are up, for what is in a hurry.
     legs: RwLock<HashMap<NodeId, Arc<Leg>>>,
     state: watch::Sender<RelaysState>,
+    /// How often the network has changed.
+    network: watch::Sender<u64>,
     packets: RwLock<Option<Sink>>,
     signals: OnceLock<Sink>,
     spliced: mpsc::Sender<Spliced>,
@@ -64,6 +66,7 @@ impl Relays {
             table: Mutex::default(),
             legs: RwLock::default(),
             state: watch::Sender::default(),
+            network: watch::Sender::default(),
             packets: RwLock::default(),
             signals: OnceLock::new(),
             spliced,
@@ -156,8 +159,9 @@ impl Relays {
         self.shared.leg(relay).map(|leg| leg.connection.remote_address())
     }
 
-    /// The network has changed: legs that are down are dialled at once.
+    /// The network has changed: legs that are down are dialled at once, and those that are up must show that they work.
     pub(crate) fn network_changed(&self) {
+        self.shared.network.send_modify(|changes| *changes = changes.wrapping_add(1));
         self.shared.table().hurry();
     }
 
@@ -292,6 +296,11 @@ impl Shared {
 
     pub(super) fn watch_state(&self) -> watch::Receiver<RelaysState> {
         self.state.subscribe()
+    }
+
+    /// Every change of the network.
+    pub(super) fn watch_network(&self) -> watch::Receiver<u64> {
+        self.network.subscribe()
     }
 
     /// How one relay stands, with its round-trip time as of now.
