@@ -17,8 +17,16 @@ mod blocked;
 mod failover;
 #[path = "network/figures.rs"]
 mod figures;
+#[path = "network/forged.rs"]
+mod forged;
+#[path = "network/forgetful.rs"]
+mod forgetful;
+#[path = "network/ipv6.rs"]
+mod ipv6;
 #[path = "network/matrix.rs"]
 mod matrix;
+#[path = "network/moving.rs"]
+mod moving;
 #[path = "network/party.rs"]
 mod party;
 #[path = "network/secrecy.rs"]

@@ -1,7 +1,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -29,7 +29,28 @@ impl Party {
         args: impl IntoIterator<Item = A>,
         input: &str,
     ) -> Self {
-        let mut command = node.command(program());
+        Self::run(node, node.command(program()), args, input)
+    }
+
+    /// The same where names stand for what this file says of them, in the format of `/etc/hosts`.
+    pub(crate) fn start_with_names<A: AsRef<OsStr>>(
+        node: &Node,
+        names: &Path,
+        args: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Self {
+        // What runs on a node has mounts of its own, which are gone with it.
+        let mut command = node.command("sh");
+        command.args(["-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]).arg(names).arg(program());
+        Self::run(node, command, args, input)
+    }
+
+    fn run<A: AsRef<OsStr>>(
+        node: &Node,
+        mut command: Command,
+        args: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Self {
         command.args(args).arg("--json").env("HOME", "/nonexistent").env_remove("FOCTET_RELAY");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();

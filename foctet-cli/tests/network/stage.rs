@@ -1,4 +1,6 @@
+use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use testbed::topology::Topology;
@@ -12,6 +14,8 @@ pub(crate) struct Stage {
     pub(crate) relays: Vec<Relay>,
     files: tempfile::TempDir,
     transfers: usize,
+    /// What names stand for, if there are any.
+    names: Option<PathBuf>,
 }
 
 /// A relay that runs.
@@ -50,11 +54,25 @@ impl Stage {
         let mut bed = Testbed::new(topology.name()).expect("a network");
         topology.build(&mut bed, left, right).expect("a topology");
         let files = tempfile::tempdir().unwrap();
-        let mut stage = Self { bed, relays: Vec::new(), files, transfers: 0 };
+        let mut stage = Self { bed, relays: Vec::new(), files, transfers: 0, names: None };
         for number in 1..=relays {
             let relay = stage.start_relay(number, args);
             stage.relays.push(relay);
         }
+        stage
+    }
+
+    /// The same with one relay that has addresses of both kinds, and this name for them.
+    pub(crate) fn with_dual_relay(
+        topology: Topology,
+        left: &RouterOptions,
+        right: &RouterOptions,
+        name: &str,
+    ) -> Self {
+        let mut stage = Self::with_relay_args(topology, left, right, 0, &[]);
+        stage.name_hosts(&[(name, "relay1")]);
+        let relay = stage.start_relay(1, &["--public-host", name]);
+        stage.relays.push(relay);
         stage
     }
 
@@ -67,6 +85,29 @@ impl Stage {
         let mut party = Party::start(&node, all, "");
         let (_, event) = party.event("relay");
         Relay { address: event["address"].as_str().unwrap().to_owned(), party }
+    }
+
+    /// From now on these names stand for these hosts, at all their addresses, for whatever is started.
+    pub(crate) fn name_hosts(&mut self, names: &[(&str, &str)]) {
+        let mut text = String::new();
+        for (name, host) in names {
+            let node = self.node(host);
+            let (ipv4, ipv6) = (node.ipv4().map(IpAddr::from), node.ipv6().map(IpAddr::from));
+            for address in ipv4.into_iter().chain(ipv6) {
+                writeln!(text, "{address} {name}").unwrap();
+            }
+        }
+        let file = self.files.path().join("hosts");
+        std::fs::write(&file, text).unwrap();
+        self.names = Some(file);
+    }
+
+    /// Starts the program on a node.
+    pub(crate) fn start(&self, node: &Node, args: &[&str], input: &str) -> Party {
+        match &self.names {
+            Some(names) => Party::start_with_names(node, names, args, input),
+            None => Party::start(node, args, input),
+        }
     }
 
     pub(crate) fn node(&self, name: &str) -> Node {
@@ -119,12 +160,12 @@ impl Stage {
         }
         args.extend_from_slice(both);
         args.extend_from_slice(sender);
-        let mut alice = Party::start(&self.alice(), args, "");
+        let mut alice = self.start(&self.alice(), &args, "");
         let (_, listening) = alice.event("listening");
         let ticket = listening["ticket"].as_str().unwrap().to_owned();
         let mut args = vec!["receive", "-", "-y", "-o", target.to_str().unwrap()];
         args.extend_from_slice(both);
-        let receiver = Party::start(&self.bob(), args, &format!("{ticket}\n"));
+        let receiver = self.start(&self.bob(), &args, &format!("{ticket}\n"));
         Transfer { sender: alice, receiver, source, target }
     }
 }

@@ -7,6 +7,7 @@ mod conflicts;
 mod consent;
 mod content;
 mod interruption;
+mod never_reading;
 mod output;
 mod ping;
 mod process;

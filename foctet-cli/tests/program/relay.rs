@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::process::{Process, foctet, run};
 
 /// A relay on loopback that keeps its key in `state`, and its address.
-fn start(state: &Path, more: &[&str]) -> (Process, String) {
+pub(crate) fn start(state: &Path, more: &[&str]) -> (Process, String) {
     let mut command = foctet(["relay", "--json", "--bind", "127.0.0.1:0", "--state"]);
     command.arg(state).args(more);
     let process = Process::start(command);

@@ -64,8 +64,19 @@ impl LegDialler {
         relays: &[RelayAddr],
         only: Option<Transport>,
     ) -> Result<Connection, LegError> {
+        self.dial_where(relays, only, |_| true).await
+    }
+
+    /// As [`dial`](Self::dial), only at those of the relay's addresses that are `wanted`.
+    pub(super) async fn dial_where(
+        &self,
+        relays: &[RelayAddr],
+        only: Option<Transport>,
+        wanted: fn(&SocketAddr) -> bool,
+    ) -> Result<Connection, LegError> {
         let relay = relays.first().ok_or(LegError::NoLeg)?.id();
-        let addrs = resolve(relays).await?;
+        let mut addrs = resolve(relays).await?;
+        addrs.retain(wanted);
         let wanted = |transport| self.has(transport) && only.is_none_or(|only| only == transport);
         let udp = if wanted(Transport::Quic) { addrs.clone() } else { Vec::new() };
         let tcp = if wanted(Transport::Tcp) { addrs } else { Vec::new() };

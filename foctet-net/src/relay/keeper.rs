@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,7 +198,7 @@ async fn session(
                 }
             };
             tokio::select! {
-                error = watch(&leg.connection, doubted) => error,
+                error = watch(&shared, &leg.connection, doubted) => error,
                 never = observe(&shared, relay, &leg.connection) => match never {},
             }
         }
@@ -239,7 +240,8 @@ fn heard(shared: &Shared, relay: NodeId, leg: &Leg, frame: &Control) -> Result<(
 }
 
 /// Until the relay has been silent for too long, or the leg is over. Tells all the time whether an answer is overdue.
-async fn watch(connection: &Connection, doubted: impl Fn(bool)) -> LegError {
+async fn watch(shared: &Shared, connection: &Connection, doubted: impl Fn(bool)) -> LegError {
+    let mut network = shared.watch_network();
     let traffic = || {
         let Progress { sent, received } = connection.inner.carrier.progress();
         Traffic { sent, received }
@@ -250,6 +252,10 @@ async fn watch(connection: &Connection, doubted: impl Fn(bool)) -> LegError {
     loop {
         tokio::select! {
             error = connection.closed() => return error.into(),
+            Ok(()) = network.changed() => {
+                watchdog.asked(Instant::now().into_std(), traffic());
+                ask(connection);
+            }
             _ = ticks.tick() => {
                 let verdict = watchdog.look(Instant::now().into_std(), traffic());
                 doubted(verdict == Verdict::Doubtful);
@@ -274,27 +280,25 @@ fn ask(connection: &Connection) {
     }
 }
 
-/// Learns where our UDP packets are seen to come from: on the leg itself, or on one beside it.
+/// Learns where our UDP packets are seen to come from: on the leg itself, or on one beside it. Over IPv4 if that can be had,
+/// whichever way the leg has taken: an address of IPv6 is an interface's own and known, while one of IPv4 is mostly that of
+/// a NAT, and a peer without IPv6 has no other way in.
 async fn observe(shared: &Arc<Shared>, relay: NodeId, leg: &Connection) -> Infallible {
-    if leg.transport() == Transport::Quic {
+    if !shared.dialler().is_ok_and(|dialler| dialler.has(Transport::Quic)) {
+        return std::future::pending().await;
+    }
+    let leg_observes = leg.transport() == Transport::Quic;
+    if leg_observes && is_ipv4(&leg.remote_address()) {
         listen(shared, relay, leg).await;
         return std::future::pending().await;
     }
     let mut wait = OBSERVE_AGAIN;
     loop {
-        let dialler = shared.dialler().ok().filter(|dialler| dialler.has(Transport::Quic));
-        let Some(dialler) = dialler else { return std::future::pending().await };
-        let addrs = shared.addrs(relay);
-        let token = addrs.iter().find_map(|addr| addr.token()).cloned();
-        let opened = async {
-            let connection = dialler.dial(&addrs, Some(Transport::Quic)).await?;
-            Leg::open(connection, LegRole::Observe, token).await
-        };
-        match opened.await {
+        match observer(shared, relay, !leg_observes).await {
             Ok((leg, _control)) => {
                 wait = OBSERVE_AGAIN;
                 tokio::select! {
-                    error = watch(&leg.connection, |_| {}) => {
+                    error = watch(shared, &leg.connection, |_| {}) => {
                         tracing::debug!(relay = %relay.fmt_short(), %error, "an observing leg is over");
                     }
                     () = listen(shared, relay, &leg.connection) => {}
@@ -305,9 +309,31 @@ async fn observe(shared: &Arc<Shared>, relay: NodeId, leg: &Connection) -> Infal
                 tracing::debug!(relay = %relay.fmt_short(), %error, "no observing leg to a relay");
             }
         }
-        sleep(wait).await;
+        if leg_observes {
+            // Better than nothing.
+            timeout(wait, listen(shared, relay, leg)).await.ok();
+        } else {
+            sleep(wait).await;
+        }
         wait = OBSERVE_AT_LATEST.min(wait * 2);
     }
+}
+
+/// A leg beside the one with the traffic: over IPv4, or if that fails and it may be of `any` kind, over whatever can be had.
+async fn observer(shared: &Shared, relay: NodeId, any: bool) -> Result<(Leg, ControlStream), LegError> {
+    let dialler = shared.dialler()?;
+    let addrs = shared.addrs(relay);
+    let token = addrs.iter().find_map(|addr| addr.token()).cloned();
+    let quic = Some(Transport::Quic);
+    let connection = match dialler.dial_where(&addrs, quic, is_ipv4).await {
+        Err(_) if any => dialler.dial(&addrs, quic).await,
+        dialled => dialled,
+    };
+    Leg::open(connection?, LegRole::Observe, token).await
+}
+
+fn is_ipv4(addr: &SocketAddr) -> bool {
+    addr.ip().to_canonical().is_ipv4()
 }
 
 /// Passes on what the relay observes, until the connection is over.
@@ -315,7 +341,7 @@ async fn listen(shared: &Shared, relay: NodeId, connection: &Connection) {
     let Carrier::Quic { connection: quic, .. } = &connection.inner.carrier else { return };
     let mut observed = quic.observed_external_addr();
     while let Some(addr) = poll_fn(|cx| Pin::new(&mut observed).poll_next(cx)).await {
-        shared.observed(relay, Some(std::net::SocketAddr::new(addr.ip().to_canonical(), addr.port())));
+        shared.observed(relay, Some(SocketAddr::new(addr.ip().to_canonical(), addr.port())));
     }
 }
 

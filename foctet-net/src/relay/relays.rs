@@ -44,6 +44,8 @@ pub(super) struct Shared {
     /// Those legs that are up, for what is in a hurry.
     legs: RwLock<HashMap<NodeId, Arc<Leg>>>,
     state: watch::Sender<RelaysState>,
+    /// How often the network has changed.
+    network: watch::Sender<u64>,
     packets: RwLock<Option<Sink>>,
     spliced: mpsc::Sender<Spliced>,
     spliced_rx: Mutex<Option<mpsc::Receiver<Spliced>>>,
@@ -60,6 +62,7 @@ impl Relays {
             table: Mutex::default(),
             legs: RwLock::default(),
             state: watch::Sender::default(),
+            network: watch::Sender::default(),
             packets: RwLock::default(),
             spliced,
             spliced_rx: Mutex::new(Some(spliced_rx)),
@@ -126,8 +129,9 @@ impl Relays {
         self.shared.leg(relay).map(|leg| leg.connection.remote_address())
     }
 
-    /// The network has changed: legs that are down are dialled at once.
+    /// The network has changed: legs that are down are dialled at once, and those that are up must show that they work.
     pub(crate) fn network_changed(&self) {
+        self.shared.network.send_modify(|changes| *changes = changes.wrapping_add(1));
         self.shared.table().hurry();
     }
 
@@ -257,6 +261,11 @@ impl Shared {
 
     pub(super) fn watch_state(&self) -> watch::Receiver<RelaysState> {
         self.state.subscribe()
+    }
+
+    /// Every change of the network.
+    pub(super) fn watch_network(&self) -> watch::Receiver<u64> {
+        self.network.subscribe()
     }
 
     /// How one relay stands, with its round-trip time as of now.

@@ -46,6 +46,11 @@ impl Watchdog {
         Self { traffic, since: now, asked_at: None }
     }
 
+    /// The network has changed, and the relay is asked for a sign of life. What came before says nothing.
+    pub(super) fn asked(&mut self, now: Instant, traffic: Traffic) {
+        *self = Self { asked_at: Some(now), ..Self::new(now, traffic) };
+    }
+
     /// To be called every second, with what the leg has carried by now.
     pub(super) fn look(&mut self, now: Instant, traffic: Traffic) -> Verdict {
         if traffic.received != self.traffic.received {
@@ -106,5 +111,20 @@ mod tests {
     fn anything_received_begins_the_count_anew() {
         let verdicts = verdicts(|at| Traffic { sent: at / 5, received: at / 2 }, 200);
         assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Alive | Verdict::Ask)));
+    }
+
+    #[test]
+    fn after_a_change_of_the_network_a_leg_has_two_seconds_to_show_that_it_works() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut watchdog = Watchdog::new(start, NOTHING);
+        let before = Traffic { sent: 7, received: 7 };
+        watchdog.asked(at(5), before);
+        assert_eq!(watchdog.look(at(6), before), Verdict::Alive);
+        assert_eq!(watchdog.look(at(7), before), Verdict::Doubtful);
+        let after = Traffic { received: 8, ..before };
+        assert_eq!(watchdog.look(at(8), after), Verdict::Alive);
+        assert_eq!(watchdog.look(at(16), after), Verdict::Alive);
+        assert_eq!(watchdog.look(at(17), after), Verdict::Ask, "all is as before");
     }
 }

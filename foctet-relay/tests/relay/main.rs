@@ -3,6 +3,7 @@
 
 mod admission;
 mod client;
+mod forging;
 mod life;
 mod limits;
 mod packets;

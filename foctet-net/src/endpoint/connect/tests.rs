@@ -1,5 +1,8 @@
+mod forged;
+
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,10 +22,12 @@ struct Wire {
     from: NodeId,
     to: Arc<Sockets>,
     up: watch::Receiver<bool>,
+    sent: Arc<Mutex<BTreeSet<NodeId>>>,
 }
 
 impl Legs for Wire {
     fn send(&self, via: Via, contents: &[u8], segment_size: usize) {
+        self.sent.lock().unwrap().insert(via.peer);
         if *self.up.borrow() {
             for packet in contents.chunks(segment_size) {
                 self.to.relayed().deliver(via.relay, self.from, Bytes::copy_from_slice(packet));
@@ -44,6 +49,8 @@ struct World {
     bob: Endpoint,
     relay: NodeId,
     up: watch::Sender<bool>,
+    /// To whom anything was sent through the relay.
+    sent: Arc<Mutex<BTreeSet<NodeId>>>,
 }
 
 impl World {
@@ -57,12 +64,14 @@ impl World {
         let alice = Endpoint::builder().bind(loopback).build().await.unwrap();
         let bob = Endpoint::builder().bind(loopback).alpns([ALPN]).direct(direct).build().await.unwrap();
         let up = watch::Sender::new(false);
+        let sent = Arc::<Mutex<BTreeSet<NodeId>>>::default();
         for (from, to) in [(&alice, &bob), (&bob, &alice)] {
-            let wire = Wire { from: from.id(), to: sockets(to), up: up.subscribe() };
+            let sent = Arc::clone(&sent);
+            let wire = Wire { from: from.id(), to: sockets(to), up: up.subscribe(), sent };
             sockets(from).relayed().connect(wire);
         }
         let relay = foctet_core::SecretKey::from_bytes([9; 32]).node_id();
-        Self { alice, bob, relay, up }
+        Self { alice, bob, relay, up, sent }
     }
 
     /// Dials Bob at some addresses and through the relay.

@@ -125,7 +125,7 @@ fn poll_socket(
                 return Poll::Ready(Err(error));
             }
         }
-        match socket.try_send(transmit) {
+        match try_send(socket, transmit) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let socket = Arc::clone(socket);
                 *waiting = Some(Box::pin(async move { socket.io.writable().await }));
@@ -135,8 +135,55 @@ fn poll_socket(
     }
 }
 
+/// Sends from the address that noq wants. Where the kernel has no way from there, as when the machine is in another network
+/// by now, from the one that it chooses: noq keeps to an address until something comes in at another.
+fn try_send(socket: &UdpSocket, transmit: &Transmit<'_>) -> io::Result<()> {
+    match socket.try_send(transmit) {
+        Err(error)
+            if transmit.src_ip.is_some()
+                && error.kind() != io::ErrorKind::WouldBlock
+                && !is_msg_size_err(&error) =>
+        {
+            let from_anywhere = Transmit {
+                destination: transmit.destination,
+                ecn: transmit.ecn,
+                contents: transmit.contents,
+                segment_size: transmit.segment_size,
+                src_ip: None,
+            };
+            socket.try_send(&from_anywhere)
+        }
+        sent => sent,
+    }
+}
+
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sender")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_packet_gets_out_although_its_source_address_is_gone() {
+        let bind = |addr: [u8; 4]| std::net::UdpSocket::bind(SocketAddr::from((addr, 0))).unwrap();
+        let (from, to) = (bind([0, 0, 0, 0]), bind([127, 0, 0, 1]));
+        from.set_nonblocking(true).unwrap();
+        let socket = UdpSocket::new(from).unwrap();
+        let transmit = Transmit {
+            destination: to.local_addr().unwrap(),
+            ecn: None,
+            contents: b"x",
+            segment_size: None,
+            // Nobody's (RFC 5737).
+            src_ip: Some([192, 0, 2, 1].into()),
+        };
+        socket.io.writable().await.unwrap();
+        try_send(&socket, &transmit).unwrap();
+        to.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        assert_eq!(to.recv(&mut [0; 8]).unwrap(), 1);
     }
 }
