@@ -10,7 +10,7 @@ pub use frame::{Build, FailCode, Frame, FrameError, MAX_FRAME, Welcome};
 pub const ALPN: &[u8] = b"foctet-bench/1";
 
 /// Most bytes in a message of [`Frame::Echo`]: what the answering side holds for each stream.
-pub const MAX_MESSAGE: u32 = 65_536;
+pub const MAX_MESSAGE: u32 = 16_384;
 
 /// The longest that the answering side sends for one [`Frame::Source`], in milliseconds: a minute shows any path.
 pub const MAX_SOURCE_MILLIS: u32 = 60_000;

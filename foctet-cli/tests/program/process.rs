@@ -153,6 +153,11 @@ impl Process {
         while self.wait_for("progress")["bytes"] == 0 {}
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
