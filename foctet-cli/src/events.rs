@@ -98,6 +98,8 @@ pub(crate) enum Event {
         /// How many, on this machine alone.
         #[serde(skip_serializing_if = "Option::is_none")]
         processes: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        there: Option<There>,
         rounds: u32,
         seconds: f64,
     },
@@ -148,6 +150,13 @@ pub(crate) struct Path {
     pub(crate) remote: String,
     /// The last round trip in milliseconds, to the microsecond.
     pub(crate) rtt_ms: f64,
+}
+
+/// The other side of a benchmark.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct There {
+    pub(crate) build: &'static str,
+    pub(crate) cores: u32,
 }
 
 /// One entry of a manifest.
@@ -268,6 +277,7 @@ mod tests {
                     cipher_suite: text("c"),
                     key_exchange: text("k"),
                     processes: Some(2),
+                    there: None,
                     rounds: 5,
                     seconds: 1.0,
                 },

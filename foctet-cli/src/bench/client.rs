@@ -19,6 +19,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server's disk may take: twice as long as it writes and reads, and then its cache is still to be written.
 const DISK_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How long the server may take to end a connection that is to end.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How to reach a server.
 #[derive(Debug, Clone)]
 pub(super) struct Dialler {
@@ -94,7 +97,28 @@ impl Client {
         self.welcome
     }
 
-    /// Ends it well.
+    /// Ends it so that the server knows at once that it is free, whatever becomes of a packet that says so: it closes when
+    /// it has the end of the control stream.
+    pub(super) async fn end(mut self) {
+        self.send.finish().ok();
+        timeout(END_TIMEOUT, self.connection.closed()).await.ok();
+        self.connection.close(0, b"");
+    }
+
+    /// What the server said before everything ended with `error`: a word on the control stream outlives the connection, which
+    /// may be reset behind it.
+    pub(super) async fn explain(&mut self, error: BenchError) -> BenchError {
+        if !matches!(error, BenchError::ConnectionLost(_) | BenchError::Unexpected(_)) {
+            return error;
+        }
+        match timeout(END_TIMEOUT, frames::read(&mut self.recv)).await {
+            Ok(Ok(Some(Frame::Fail { code, .. }))) => BenchError::Refused(code),
+            Ok(Err(ended @ BenchError::Refused(_))) => ended,
+            _ => error,
+        }
+    }
+
+    /// Ends it now.
     pub(super) fn close(self) {
         self.connection.close(0, b"");
     }

@@ -9,9 +9,8 @@ use foctet_core::SecretKey;
 use foctet_net::{ConnectOptions, Endpoint, Prefer, Transport};
 use foctet_relay::{Config, LimitsConfig, Relay};
 
-use super::client::{Cpu, Dialler};
-use super::figures::{Figures, Value};
-use super::measures;
+use super::client::Dialler;
+use super::figures::Figures;
 use super::peer_process::PeerProcess;
 use super::table::Table;
 use super::{BenchError, settings};
@@ -21,99 +20,15 @@ use crate::exit::{Exit, Failure};
 use crate::report::{Report, print};
 use crate::signals::Interrupt;
 
+mod scenario;
+
+use scenario::Scenario;
+
 /// Where everything takes place.
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How long the relay's clients have to leave.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scenario {
-    /// Throughput over so many streams.
-    Streams(u32),
-    /// Throughput over one stream through the relay.
-    Relayed,
-    /// Round trips of a message of so many bytes.
-    RoundTrips(u32),
-    /// Streams opened, used for one byte and closed, so many at a time.
-    Opens(u32),
-    /// Connections, one after the other.
-    Handshakes,
-}
-
-impl Scenario {
-    const ALL: [Self; 8] = [
-        Self::Streams(1),
-        Self::Streams(8),
-        Self::Relayed,
-        Self::RoundTrips(1),
-        Self::RoundTrips(1024),
-        Self::Opens(1),
-        Self::Opens(64),
-        Self::Handshakes,
-    ];
-
-    /// As in events.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Streams(1) => "one-stream",
-            Self::Streams(_) => "eight-streams",
-            Self::Relayed => "relayed-stream",
-            Self::RoundTrips(1) => "round-trip-1",
-            Self::RoundTrips(_) => "round-trip-1024",
-            Self::Opens(1) => "opens-1",
-            Self::Opens(_) => "opens-64",
-            Self::Handshakes => "handshakes",
-        }
-    }
-
-    /// In words, with those for each of its metrics.
-    fn words(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
-        const THROUGHPUT: &[(&str, &str)] = &[("throughput", "Gbit/s"), ("cpu", "CPU seconds a GiB")];
-        const TRIPS: &[(&str, &str)] = &[("p50", "us, median"), ("p99", "us, 99 % take less")];
-        const RATE: &[(&str, &str)] = &[("rate", "a second")];
-        match self {
-            Self::Streams(1) => ("one stream", THROUGHPUT),
-            Self::Streams(_) => ("8 streams", THROUGHPUT),
-            Self::Relayed => ("one stream through a relay", THROUGHPUT),
-            Self::RoundTrips(1) => ("round trip of 1 byte", TRIPS),
-            Self::RoundTrips(_) => ("round trip of 1 KiB", TRIPS),
-            Self::Opens(1) => ("streams of one byte, one by one", RATE),
-            Self::Opens(_) => ("streams of one byte, 64 at a time", RATE),
-            Self::Handshakes => ("handshakes, one by one", RATE),
-        }
-    }
-
-    async fn measure(self, dialler: &Dialler, time: Duration) -> Result<Vec<Value>, BenchError> {
-        let value = |metric, unit, value| Value { metric, unit, value };
-        if self == Self::Handshakes {
-            return Ok(vec![value("rate", "1/s", measures::handshakes(dialler, time).await?)]);
-        }
-        let mut client = dialler.client().await?;
-        let values = match self {
-            Self::Streams(_) | Self::Relayed => {
-                let streams = if let Self::Streams(streams) = self { streams } else { 1 };
-                let throughput = measures::receive(&mut client, streams, time / 5, time).await?;
-                let mut values = vec![value("throughput", "Gbit/s", throughput.rate * 8.0 / 1e9)];
-                if let Cpu { here: Some(here), there: Some(there) } = throughput.cpu_per_gib {
-                    values.push(value("cpu", "s/GiB", here + there));
-                }
-                values
-            }
-            Self::RoundTrips(size) => {
-                let trips = measures::round_trips(&client, size, time).await?;
-                vec![value("p50", "us", trips.median * 1e6), value("p99", "us", trips.p99 * 1e6)]
-            }
-            Self::Opens(at_once) => {
-                vec![value("rate", "1/s", measures::opens(&client, at_once, time).await?)]
-            }
-            Self::Handshakes => Vec::new(),
-        };
-        client.close();
-        Ok(values)
-    }
-}
 
 /// Everything that takes part.
 struct Stage {
@@ -253,6 +168,7 @@ fn settings_event(args: &BenchArgs) -> Event {
         cipher_suite: settings::cipher_suite(),
         key_exchange: settings::key_exchange(),
         processes: Some(2),
+        there: None,
         rounds: args.rounds.get(),
         seconds: args.time.as_secs_f64(),
     }

@@ -1,22 +1,19 @@
 //! `foctet bench TICKET`: against another node.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foctet_core::bench::{FailCode, Welcome};
+use foctet_core::bench::Welcome;
 use foctet_net::{Connection, PathKind, Transport};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::client::{Client, Dialler};
-use super::disk::DiskSpeed;
 use super::figures::{Figures, Value};
-use super::judgement::{self, Abilities, Judgement};
+use super::judgement::{self, Judgement};
 use super::measures::{self, Throughput};
-use super::{BenchError, disk, settings, speeds};
+use super::{BenchError, settings};
 use crate::args::BenchArgs;
-use crate::events::{Event, Path};
+use crate::events::{Event, Path, There};
 use crate::exit::Failure;
 use crate::ping::why_not_direct;
 use crate::report::{Report, print};
@@ -24,6 +21,9 @@ use crate::signals::Interrupt;
 use crate::{session, ticket_input, watch};
 
 mod account;
+mod machines;
+
+use machines::Machines;
 
 /// How long to wait for a direct path, where the connection began on a relay.
 const DIRECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,24 +36,6 @@ const LONGEST_WARM_UP: Duration = Duration::from_secs(3);
 
 /// Round trips that a path needs to warm up.
 const WARM_UP_TRIPS: u32 = 10;
-
-/// Most bytes written to a disk: a fast one needs half a second for them.
-const DISK_BYTES: u64 = 256 << 20;
-
-/// What is sealed at once: a full record of TLS, and a QUIC packet.
-const RECORD: u32 = 16_384;
-const PACKET: u32 = 1200;
-
-/// What was measured once.
-struct Machines {
-    here: Abilities,
-    there: Abilities,
-    /// Which disk was not measured, and why.
-    left_out: Vec<LeftOut>,
-}
-
-/// `disk-here` or `disk-there`, and why it was not measured.
-type LeftOut = (&'static str, String);
 
 /// What the rounds gave. The judgement is made of those with the median rates.
 #[derive(Default)]
@@ -95,16 +77,15 @@ async fn measure(args: &BenchArgs, dialler: &Dialler, report: &Report) -> Result
         path.follow();
     }
     if report.people().is_none() {
-        report.event(&settings_event(args));
+        report.event(&settings_event(args, client.welcome()));
     }
     settings::warn(report, Some(client.welcome()));
-    let machines = machines(args, &mut client, report).await?;
-    let mut rounds = Rounds::default();
-    for round in 1..=args.rounds.get() {
-        take_round(args, &mut client, report, round, &mut rounds, &mut path).await?;
-    }
+    let (machines, rounds) = match take_all(args, &mut client, report, &mut path).await {
+        Ok(taken) => taken,
+        Err(error) => return Err(client.explain(error).await.into()),
+    };
     let (welcome, connection) = (client.welcome(), client.connection().clone());
-    client.close();
+    client.end().await;
     let [sent, received] = [&rounds.sent, &rounds.received].map(|all| middle(all));
     let (Some(sent), Some(received)) = (sent, received) else { return Ok(()) };
     let judgements = judgement::both(&sent, &received, &machines.here, &machines.there);
@@ -142,74 +123,18 @@ impl<'a> Followed<'a> {
     }
 }
 
-/// What both machines do by themselves: one after the other, since they may share a disk and a processor.
-async fn machines(args: &BenchArgs, client: &mut Client, report: &Report) -> Result<Machines, Failure> {
-    let mut left_out = Vec::new();
-    say(report, "this machine's disk");
-    let disk_here = if args.no_disk { None } else { disk_here(args, &mut left_out).await? };
-    say(report, "the other machine's disk");
-    let disk_there = disk_there(client, &mut left_out).await?;
-    say(report, "sealing and hashing");
-    let block = if client.connection().transport() == Transport::Tcp { RECORD } else { PACKET };
-    let measuring = move || speeds::measure(&settings::cipher_suite(), block as usize);
-    let here = spawn_blocking(measuring).await.map_err(BenchError::from)?;
-    let there = client.speeds(block).await?;
-    for (disk, why) in left_out.iter().filter(|_| report.people().is_none()) {
-        report.event(&Event::Skipped { path: (*disk).to_owned(), why: why.clone() });
-    }
-    for (side, speed) in [("here", disk_here), ("there", disk_there)] {
-        if let Some(speed) = speed {
-            let (write, read) = speed.rates();
-            report.event(&Event::Disk { side, bytes: speed.bytes, write: write as u64, read: read as u64 });
-        }
-    }
-    for (side, speeds) in [("here", here), ("there", there)] {
-        report.event(&Event::Speeds { side, seal: speeds.seal as u64, hash: speeds.hash as u64 });
-    }
-    let abilities = |disk: Option<DiskSpeed>, speeds: speeds::Speeds, cores| Abilities {
-        disk: disk.map(|disk| disk.rates()),
-        seal: speeds.seal,
-        hash: speeds.hash,
-        cores,
-    };
-    Ok(Machines {
-        here: abilities(disk_here, here, settings::cores()),
-        there: abilities(disk_there, there, client.welcome().cores),
-        left_out,
-    })
-}
-
-/// This machine's disk. Where the user named no directory, one that cannot be written to is no failure.
-async fn disk_here(args: &BenchArgs, left_out: &mut Vec<LeftOut>) -> Result<Option<DiskSpeed>, BenchError> {
-    let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    let place = dir.clone();
-    let measured = spawn_blocking(move || disk::measure(&place, DISK_BYTES)).await?;
-    match measured {
-        Ok(speed) => Ok(Some(speed)),
-        Err(source) if args.dir.is_some() => Err(BenchError::Disk { dir, source }),
-        Err(source) => {
-            let why = format!("this machine's disk was not measured: {source}; name a directory with --dir");
-            left_out.push(("disk-here", why));
-            Ok(None)
-        }
-    }
-}
-
-async fn disk_there(
+async fn take_all(
+    args: &BenchArgs,
     client: &mut Client,
-    left_out: &mut Vec<LeftOut>,
-) -> Result<Option<DiskSpeed>, BenchError> {
-    let bytes = client.welcome().disk.min(DISK_BYTES);
-    let measured =
-        if bytes == 0 { Err(BenchError::Refused(FailCode::DiskLimit)) } else { client.disk(bytes).await };
-    match measured {
-        Ok(speed) => Ok(Some(speed)),
-        Err(error @ (BenchError::RemoteDisk(_) | BenchError::Refused(FailCode::DiskLimit))) => {
-            left_out.push(("disk-there", format!("the other machine's disk was not measured: {error}")));
-            Ok(None)
-        }
-        Err(error) => Err(error),
+    report: &Report,
+    path: &mut Followed<'_>,
+) -> Result<(Machines, Rounds), BenchError> {
+    let machines = Machines::measure(args, client, report).await?;
+    let mut rounds = Rounds::default();
+    for round in 1..=args.rounds.get() {
+        take_round(args, client, report, round, &mut rounds, path).await?;
     }
+    Ok((machines, rounds))
 }
 
 async fn take_round(
@@ -270,7 +195,7 @@ fn say(report: &Report, what: &str) {
     }
 }
 
-fn settings_event(args: &BenchArgs) -> Event {
+fn settings_event(args: &BenchArgs, there: Welcome) -> Event {
     Event::Settings {
         foctet: settings::VERSION,
         build: settings::build_name(settings::build()),
@@ -278,6 +203,7 @@ fn settings_event(args: &BenchArgs) -> Event {
         cipher_suite: settings::cipher_suite(),
         key_exchange: settings::key_exchange(),
         processes: None,
+        there: Some(There { build: settings::build_name(there.build), cores: there.cores }),
         rounds: args.rounds.get(),
         seconds: args.time.as_secs_f64(),
     }

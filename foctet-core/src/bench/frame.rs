@@ -73,6 +73,8 @@ pub enum Frame {
         bytes: u64,
         /// Microseconds in which they came.
         micros: u64,
+        /// All bytes, those of the warm-up too.
+        total: u64,
     },
     /// Client, first on a stream: send zeros.
     Source {
@@ -183,8 +185,8 @@ impl Frame {
             kind::FAIL => 2,
             kind::USAGE | kind::TOUCH => 0,
             kind::USED | kind::DISK => 8,
-            kind::DISK_DONE => 24,
-            kind::SPEEDS_DONE | kind::TAKEN => 16,
+            kind::DISK_DONE | kind::TAKEN => 24,
+            kind::SPEEDS_DONE => 16,
             kind::SPEEDS | kind::ECHO | kind::SINK | kind::SOURCE => 4,
             unknown => return Err(FrameError::UnknownType(unknown)),
         })
@@ -218,7 +220,7 @@ impl Frame {
             Self::SpeedsDone { seal, hash } => longs(&mut out, kind::SPEEDS_DONE, [*seal, *hash]),
             Self::Echo { size } => short(&mut out, kind::ECHO, *size),
             Self::Sink { warm_up_millis } => short(&mut out, kind::SINK, *warm_up_millis),
-            Self::Taken { bytes, micros } => longs(&mut out, kind::TAKEN, [*bytes, *micros]),
+            Self::Taken { bytes, micros, total } => longs(&mut out, kind::TAKEN, [*bytes, *micros, *total]),
             Self::Source { millis } => short(&mut out, kind::SOURCE, *millis),
             Self::Touch => out.push(kind::TOUCH),
         }
@@ -264,7 +266,9 @@ impl Frame {
             kind::SPEEDS_DONE => Self::SpeedsDone { seal: fields.long()?, hash: fields.long()? },
             kind::ECHO => Self::Echo { size: within(fields.short()?, MAX_MESSAGE)? },
             kind::SINK => Self::Sink { warm_up_millis: fields.short()? },
-            kind::TAKEN => Self::Taken { bytes: fields.long()?, micros: fields.long()? },
+            kind::TAKEN => {
+                Self::Taken { bytes: fields.long()?, micros: fields.long()?, total: fields.long()? }
+            }
             kind::SOURCE => Self::Source { millis: within(fields.short()?, MAX_SOURCE_MILLIS)? },
             kind::TOUCH => Self::Touch,
             _ => return None,
@@ -378,7 +382,7 @@ mod tests {
             Frame::SpeedsDone { seal: 1, hash: u64::MAX },
             Frame::Echo { size: 1 },
             Frame::Sink { warm_up_millis: u32::MAX },
-            Frame::Taken { bytes: 4, micros: 5 },
+            Frame::Taken { bytes: 4, micros: 5, total: 6 },
             Frame::Source { millis: MAX_SOURCE_MILLIS },
             Frame::Touch,
         ]

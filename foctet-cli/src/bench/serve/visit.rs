@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use foctet_core::TicketSecret;
 use foctet_core::bench::{FailCode, Frame};
-use foctet_net::{Connection, RecvStream, SendStream};
+use foctet_net::{Connection, ReadError, RecvStream, SendStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -153,12 +153,16 @@ async fn take_part(send: &mut SendStream, recv: &mut RecvStream) -> Result<(), B
         Some(Frame::Echo { size }) => echo(send, recv, size).await?,
         Some(Frame::Sink { warm_up_millis }) => {
             let mut counter = Counter::new(Duration::from_millis(warm_up_millis.into()));
-            while let Some(chunk) = recv.read_chunk(usize::MAX).await? {
+            // The client ends it, or resets it where it does not want to wait for what is still on its way.
+            while let Some(chunk) = match recv.read_chunk(usize::MAX).await {
+                Err(ReadError::Reset(_)) => None,
+                read => read?,
+            } {
                 counter.add(chunk.len(), Instant::now());
             }
             let (bytes, time) = counter.counted();
             let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-            send.write_all(&Frame::Taken { bytes, micros }.encode()).await?;
+            send.write_all(&Frame::Taken { bytes, micros, total: counter.total() }.encode()).await?;
         }
         Some(Frame::Source { millis }) => {
             pour(send, Duration::from_millis(millis.into())).await?;

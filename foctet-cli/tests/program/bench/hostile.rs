@@ -128,7 +128,7 @@ fn a_source_ends_when_it_is_stopped_and_a_sink_counts_what_it_took() {
             send.write_all(&[7; 100_000]).await.unwrap();
             send.finish().unwrap();
             let taken = read(&mut recv).await;
-            assert!(matches!(taken, Frame::Taken { bytes: 100_000, .. }), "{taken:?}");
+            assert!(matches!(taken, Frame::Taken { bytes: 100_000, total: 100_000, .. }), "{taken:?}");
         });
     }
 }
