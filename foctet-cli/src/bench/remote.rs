@@ -59,18 +59,66 @@ pub(super) async fn run(args: BenchArgs, report: Arc<Report>, interrupt: Interru
         secret: ticket.secret().clone(),
         options: session::connect_options(&args.network),
     };
-    let result = tokio::select! {
-        result = measure(&args, &dialler, &report) => result,
+    let connected = tokio::select! {
+        client = dialler.client() => client.map_err(Failure::from),
         () = interrupt.requested() => Err(stopped()),
     };
-    report.clear();
+    let result = match connected {
+        Ok(mut client) => {
+            let mut path = Followed::new(client.connection(), &report);
+            let measured = tokio::select! {
+                taken = take_all(&args, &mut client, &report, &mut path) => Ok(taken),
+                () = interrupt.requested() => Err(stopped()),
+            };
+            report.clear();
+            match measured {
+                Ok(Ok((machines, rounds))) => {
+                    let (welcome, connection) = (client.welcome(), client.connection().clone());
+                    client.end().await;
+                    conclude(&args, &report, welcome, &machines, &rounds, &path.now, &connection)
+                }
+                Ok(Err(error)) => Err(client.explain(error).await.into()),
+                Err(stopped) => {
+                    client.end().await;
+                    Err(stopped)
+                }
+            }
+        }
+        Err(failure) => Err(failure),
+    };
     endpoint.close().await;
     result
 }
 
-async fn measure(args: &BenchArgs, dialler: &Dialler, report: &Report) -> Result<(), Failure> {
-    let mut client = dialler.client().await?;
-    let mut path = Followed::new(client.connection(), report);
+/// What it all means.
+fn conclude(
+    args: &BenchArgs,
+    report: &Report,
+    welcome: Welcome,
+    machines: &Machines,
+    rounds: &Rounds,
+    path: &Path,
+    connection: &Connection,
+) -> Result<(), Failure> {
+    let [sent, received] = [&rounds.sent, &rounds.received].map(|all| middle(all));
+    let (Some(sent), Some(received)) = (sent, received) else { return Ok(()) };
+    let judgements = judgement::both(&sent, &received, &machines.here, &machines.there);
+    if report.people().is_none() {
+        rounds.figures.all().for_each(|figure| report.event(&Event::Figure(figure)));
+        tell_bounds(report, &judgements, path);
+        return Ok(());
+    }
+    let why = why_not_direct(connection).filter(|_| path.kind != PathKind::Direct.to_string());
+    let text = account::write(args, welcome, machines, &rounds.figures, &judgements, path, why.as_deref());
+    print(text.as_bytes()).map_err(|error| BenchError::Output(error).into())
+}
+
+async fn take_all(
+    args: &BenchArgs,
+    client: &mut Client,
+    report: &Report,
+    path: &mut Followed<'_>,
+) -> Result<(Machines, Rounds), BenchError> {
     if !args.network.relay_only && path.now.kind == PathKind::Relay.to_string() {
         // It shows within a moment or not at all, and is what a transfer would use.
         timeout(DIRECT_PATIENCE, direct(client.connection())).await.ok();
@@ -80,16 +128,12 @@ async fn measure(args: &BenchArgs, dialler: &Dialler, report: &Report) -> Result
         report.event(&settings_event(args, client.welcome()));
     }
     settings::warn(report, Some(client.welcome()));
-    let (machines, rounds) = match take_all(args, &mut client, report, &mut path).await {
-        Ok(taken) => taken,
-        Err(error) => return Err(client.explain(error).await.into()),
-    };
-    let (welcome, connection) = (client.welcome(), client.connection().clone());
-    client.end().await;
-    let [sent, received] = [&rounds.sent, &rounds.received].map(|all| middle(all));
-    let (Some(sent), Some(received)) = (sent, received) else { return Ok(()) };
-    let judgements = judgement::both(&sent, &received, &machines.here, &machines.there);
-    tell(args, report, welcome, &machines, &rounds, &judgements, &path.now, &connection)
+    let machines = Machines::measure(args, client, report).await?;
+    let mut rounds = Rounds::default();
+    for round in 1..=args.rounds.get() {
+        take_round(args, client, report, round, &mut rounds, path).await?;
+    }
+    Ok((machines, rounds))
 }
 
 /// Waits for a direct path in use.
@@ -121,20 +165,6 @@ impl<'a> Followed<'a> {
         }
         self.now = now;
     }
-}
-
-async fn take_all(
-    args: &BenchArgs,
-    client: &mut Client,
-    report: &Report,
-    path: &mut Followed<'_>,
-) -> Result<(Machines, Rounds), BenchError> {
-    let machines = Machines::measure(args, client, report).await?;
-    let mut rounds = Rounds::default();
-    for round in 1..=args.rounds.get() {
-        take_round(args, client, report, round, &mut rounds, path).await?;
-    }
-    Ok((machines, rounds))
 }
 
 async fn take_round(
@@ -209,34 +239,17 @@ fn settings_event(args: &BenchArgs, there: Welcome) -> Event {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "everything that was found out, told once")]
-fn tell(
-    args: &BenchArgs,
-    report: &Report,
-    welcome: Welcome,
-    machines: &Machines,
-    rounds: &Rounds,
-    judgements: &[Judgement; 2],
-    path: &Path,
-    connection: &Connection,
-) -> Result<(), Failure> {
-    if report.people().is_none() {
-        rounds.figures.all().for_each(|figure| report.event(&Event::Figure(figure)));
-        for (direction, judgement) in ["send", "receive"].into_iter().zip(judgements) {
-            let next = judgement.next.map(|(bound, _)| bound.name());
-            report.event(&Event::Bottleneck {
-                direction,
-                bound: judgement.bound.name(),
-                rate: judgement.rate as u64,
-                next,
-                factor: judgement.factor(),
-                rates: judgement.all.iter().map(|(bound, rate)| (bound.name(), *rate as u64)).collect(),
-                path: path.clone(),
-            });
-        }
-        return Ok(());
+/// What bounds a transfer each way, for scripts.
+fn tell_bounds(report: &Report, judgements: &[Judgement; 2], path: &Path) {
+    for (direction, judgement) in ["send", "receive"].into_iter().zip(judgements) {
+        report.event(&Event::Bottleneck {
+            direction,
+            bound: judgement.bound.name(),
+            rate: judgement.rate as u64,
+            next: judgement.next.map(|(bound, _)| bound.name()),
+            factor: judgement.factor(),
+            rates: judgement.all.iter().map(|(bound, rate)| (bound.name(), *rate as u64)).collect(),
+            path: path.clone(),
+        });
     }
-    let why = why_not_direct(connection).filter(|_| path.kind != PathKind::Direct.to_string());
-    let text = account::write(args, welcome, machines, &rounds.figures, judgements, path, why.as_deref());
-    print(text.as_bytes()).map_err(|error| BenchError::Output(error).into())
 }

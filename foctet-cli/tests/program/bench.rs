@@ -239,6 +239,14 @@ fn it_works_through_a_relay_alone() {
         outcome.assert_success();
         assert_eq!(outcome.event("bottleneck")["path"]["kind"], "relay");
         server.wait_for("waiting");
+
+        // A last packet through a relay may be lost; the other side must know all the same.
+        let args = ["--no-disk", "--rounds", "1000", "--relay-only", "--transport", transport];
+        let interrupted = bench(&ticket, &args);
+        interrupted.wait_for("sample");
+        interrupted.signal(Signal::INT);
+        interrupted.finish().assert_failed(130, "interrupted");
+        server.wait_for("waiting");
     }
 }
 
