@@ -35,10 +35,12 @@ fn parse() -> Result<Command, Exit> {
     let json = wants_json(&line);
     let parsed = args::command().try_get_matches_from(line).and_then(|matches| {
         let mut command = Cli::from_arg_matches(&matches)?.command;
-        if let (Command::Send(send), Some(("send", matches))) = (&mut command, matches.subcommand()) {
-            send.settle_receivers(matches)
-                .map_err(|message| args::command().error(ErrorKind::ArgumentConflict, message))?;
-        }
+        let settled = match (&mut command, matches.subcommand()) {
+            (Command::Send(send), Some(("send", matches))) => send.settle_receivers(matches),
+            (Command::Bench(bench), Some(("bench", matches))) => bench.settle_ticket(matches),
+            _ => Ok(()),
+        };
+        settled.map_err(|message| args::command().error(ErrorKind::ArgumentConflict, message))?;
         Ok(command)
     });
     parsed.map_err(|error| match error.kind() {
@@ -86,6 +88,12 @@ fn dispatch(command: Command) -> Exit {
             let report = Report::new(&args.talk, Role::Receiver, false);
             with_network(report, args.talk.verbose, |report, interrupt| {
                 crate::ping::run(args, report, interrupt)
+            })
+        }
+        Command::Bench(args) => {
+            let report = Report::new(&args.talk, Role::Bench, false);
+            with_network(report, args.talk.verbose, |report, interrupt| {
+                crate::bench::run(args, report, interrupt)
             })
         }
         Command::Relay(args) => {

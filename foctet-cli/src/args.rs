@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+mod bench;
 mod duration;
 mod network;
 mod ping;
@@ -13,6 +14,7 @@ mod receive;
 mod relay;
 mod send;
 
+pub(crate) use bench::BenchArgs;
 pub(crate) use network::{NetworkArgs, TransportChoice};
 pub(crate) use ping::PingArgs;
 pub(crate) use receive::{ConflictChoice, ReceiveArgs};
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Receive(ReceiveArgs),
     #[command(args_override_self = true)]
     Ping(PingArgs),
+    #[command(args_override_self = true)]
+    Bench(BenchArgs),
     #[command(args_override_self = true)]
     Relay(RelayArgs),
     /// Print this node's NodeId
@@ -152,7 +156,7 @@ mod tests {
     fn every_option_has_a_variable() {
         for command in Cli::command()
             .get_subcommands()
-            .filter(|c| ["send", "receive", "ping", "relay"].contains(&c.get_name()))
+            .filter(|c| ["send", "receive", "ping", "bench", "relay"].contains(&c.get_name()))
         {
             for option in command.get_opts().filter(|o| !["help", "version"].contains(&o.get_id().as_str())) {
                 let variable = option.get_env().and_then(OsStr::to_str).unwrap_or_default();

@@ -1,6 +1,10 @@
 //! What happens, as the program tells it: the schema of `--json`. Fields may be added, never changed.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+
+use crate::bench::Figure;
 
 /// The version that every line carries.
 const VERSION: u8 = 1;
@@ -84,6 +88,46 @@ pub(crate) enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         node_id: Option<String>,
     },
+    /// `bench`: what was measured, and how.
+    Settings {
+        foctet: &'static str,
+        build: &'static str,
+        cores: u32,
+        cipher_suite: String,
+        key_exchange: String,
+        /// How many, on this machine alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        processes: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        there: Option<There>,
+        rounds: u32,
+        seconds: f64,
+    },
+    /// `bench`: what one round gave.
+    Sample {
+        round: u32,
+        scenario: &'static str,
+        transport: &'static str,
+        metric: &'static str,
+        unit: &'static str,
+        value: f64,
+    },
+    /// `bench`: what all rounds come to.
+    Figure(Figure),
+    /// `bench`: a disk, in bytes a second.
+    Disk { side: &'static str, bytes: u64, write: u64, read: u64 },
+    /// `bench`: one core, in bytes a second.
+    Speeds { side: &'static str, seal: u64, hash: u64 },
+    /// `bench`: what bounds a transfer, in bytes a second.
+    Bottleneck {
+        direction: &'static str,
+        bound: &'static str,
+        rate: u64,
+        next: Option<&'static str>,
+        factor: Option<f64>,
+        rates: BTreeMap<&'static str, u64>,
+        path: Path,
+    },
     /// `relay`: clients can come.
     Relay { address: String },
     /// `relay`: SIGHUP had the configuration read again; `why` says what is wrong with it, if it is not in force.
@@ -106,6 +150,13 @@ pub(crate) struct Path {
     pub(crate) remote: String,
     /// The last round trip in milliseconds, to the microsecond.
     pub(crate) rtt_ms: f64,
+}
+
+/// The other side of a benchmark.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct There {
+    pub(crate) build: &'static str,
+    pub(crate) cores: u32,
 }
 
 /// One entry of a manifest.
@@ -217,6 +268,64 @@ mod tests {
                     node_id: None,
                 },
                 r#"{"v":1,"event":"done","bytes":2,"files":1,"seconds":0.5,"blake3":"h","path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
+            ),
+            (
+                Event::Settings {
+                    foctet: "0.1.0",
+                    build: "release",
+                    cores: 2,
+                    cipher_suite: text("c"),
+                    key_exchange: text("k"),
+                    processes: Some(2),
+                    there: None,
+                    rounds: 5,
+                    seconds: 1.0,
+                },
+                r#"{"v":1,"event":"settings","foctet":"0.1.0","build":"release","cores":2,"cipher_suite":"c","key_exchange":"k","processes":2,"rounds":5,"seconds":1.0}"#,
+            ),
+            (
+                Event::Sample {
+                    round: 1,
+                    scenario: "one-stream",
+                    transport: "tcp",
+                    metric: "throughput",
+                    unit: "Gbit/s",
+                    value: 9.5,
+                },
+                r#"{"v":1,"event":"sample","round":1,"scenario":"one-stream","transport":"tcp","metric":"throughput","unit":"Gbit/s","value":9.5}"#,
+            ),
+            (
+                Event::Figure(Figure {
+                    scenario: "one-stream",
+                    transport: "tcp",
+                    metric: "throughput",
+                    unit: "Gbit/s",
+                    median: 9.5,
+                    min: 9.0,
+                    max: 10.0,
+                    samples: 5,
+                }),
+                r#"{"v":1,"event":"figure","scenario":"one-stream","transport":"tcp","metric":"throughput","unit":"Gbit/s","median":9.5,"min":9.0,"max":10.0,"samples":5}"#,
+            ),
+            (
+                Event::Disk { side: "here", bytes: 1, write: 2, read: 3 },
+                r#"{"v":1,"event":"disk","side":"here","bytes":1,"write":2,"read":3}"#,
+            ),
+            (
+                Event::Speeds { side: "there", seal: 1, hash: 2 },
+                r#"{"v":1,"event":"speeds","side":"there","seal":1,"hash":2}"#,
+            ),
+            (
+                Event::Bottleneck {
+                    direction: "send",
+                    bound: "path",
+                    rate: 1,
+                    next: Some("receiver-disk"),
+                    factor: Some(2.5),
+                    rates: BTreeMap::from([("path", 1), ("receiver-disk", 2)]),
+                    path: path(),
+                },
+                r#"{"v":1,"event":"bottleneck","direction":"send","bound":"path","rate":1,"next":"receiver-disk","factor":2.5,"rates":{"path":1,"receiver-disk":2},"path":{"kind":"direct","transport":"quic","remote":"127.0.0.1:7","rtt_ms":0.25}}"#,
             ),
             (Event::Relay { address: text("a") }, r#"{"v":1,"event":"relay","address":"a"}"#),
             (Event::Reloaded { why: None }, r#"{"v":1,"event":"reloaded"}"#),

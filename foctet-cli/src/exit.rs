@@ -1,5 +1,6 @@
 //! How the program ends: exit codes, and the failures behind them.
 
+mod bench;
 mod network;
 mod ticket;
 mod transfer;
@@ -92,6 +93,13 @@ impl Failure {
     /// The user stopped it.
     pub(crate) fn interrupted(hint: &str) -> Self {
         Self::new(Exit::Interrupted, "interrupted", "stopped", hint)
+    }
+
+    /// The same about a program other than `foctet send` on the other side.
+    pub(crate) fn about(mut self, program: &str) -> Self {
+        self.hint = self.hint.replace("foctet send", program).replace("foctet receive", "foctet bench");
+        self.hint = self.hint.replace("the sender", "the other side");
+        self
     }
 
     /// The event that tells it.

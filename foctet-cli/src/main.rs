@@ -5,6 +5,7 @@
 mod app;
 mod args;
 mod ask;
+mod bench;
 mod completions;
 mod config_dir;
 mod events;

@@ -48,6 +48,7 @@ fn environment(command: &clap::Command) -> String {
     let mut variables: Vec<(String, String)> = command
         .get_subcommands()
         .flat_map(clap::Command::get_arguments)
+        .filter(|argument| !argument.is_hide_set())
         .filter_map(|argument| {
             let variable = argument.get_env()?.to_str()?.to_owned();
             let meaning = match argument.get_long() {

@@ -93,7 +93,7 @@ fn summary(connection: &Connection, mut trips: Vec<f64>) -> Option<Event> {
 }
 
 /// Why no direct path is in use, as far as that is known; `None` if one is.
-fn why_not_direct(connection: &Connection) -> Option<String> {
+pub(crate) fn why_not_direct(connection: &Connection) -> Option<String> {
     let paths = connection.paths();
     if paths.iter().any(|path| path.in_use && path.kind == PathKind::Direct) {
         return None;

@@ -17,7 +17,7 @@ mod words;
 pub(crate) use escape::{NAME_COLUMNS, escape, escape_json, escape_within};
 pub(crate) use terminal::Terminal;
 pub(crate) use units::{bytes as show_bytes, files as show_files};
-pub(crate) use words::{Role, error_lines};
+pub(crate) use words::{Role, error_lines, whole_way};
 
 /// Where everything that the program tells goes.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Report {
                 node_id,
             }),
             Self::People { terminal, .. } => {
-                let ways = [words::whole_way(path), words::way(path)];
+                let ways = [whole_way(path), words::way(path)];
                 terminal.bar(|columns| bar::render(label, sample, &ways, columns));
             }
         }

@@ -27,13 +27,18 @@ const SECOND_RELAY_PATIENCE: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the key file cannot be used, or the addresses cannot be bound; when only relays may be used and there are none.
 pub(crate) async fn open(args: &NetworkArgs, listen: bool) -> Result<Endpoint, Failure> {
+    open_for(args, listen.then_some(ALPN)).await
+}
+
+/// As [`open`], to listen for connections of this application protocol.
+pub(crate) async fn open_for(args: &NetworkArgs, listen: Option<&[u8]>) -> Result<Endpoint, Failure> {
     // A transfer allows it once the secret was verified.
     let mut builder = Endpoint::builder()
         .transports(transports(args.transport))
         .relay_only(args.relay_only)
         .direct(DirectPolicy::Manual);
-    if listen {
-        builder = builder.alpns([ALPN]);
+    if let Some(alpn) = listen {
+        builder = builder.alpns([alpn]);
         if args.relay_only && args.relay.is_empty() {
             return Err(Failure::new(
                 Exit::Usage,

@@ -156,7 +156,7 @@ impl Watch {
 
 /// Why `now` is in use and no longer `before`, where the path closed last was `closed` for this reason; `None` if they are
 /// the same.
-fn why(before: &Path, now: &Path, closed: Option<&str>) -> Option<String> {
+pub(crate) fn why(before: &Path, now: &Path, closed: Option<&str>) -> Option<String> {
     if (&now.kind, now.transport, &now.remote) == (&before.kind, before.transport, &before.remote) {
         return None;
     }

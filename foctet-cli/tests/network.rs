@@ -11,6 +11,8 @@
     reason = "a test that cannot go on stops there"
 )]
 
+#[path = "network/bench.rs"]
+mod bench;
 #[path = "network/blocked.rs"]
 mod blocked;
 #[path = "network/failover.rs"]

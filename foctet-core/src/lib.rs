@@ -11,6 +11,8 @@
 
 mod base32;
 
+pub mod bench;
+
 mod node_addr;
 pub use node_addr::{MAX_ADDRS, MAX_RELAYS, NodeAddr};
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "shared with the fuzz targets")]
 
+#[path = "../../fuzz/bodies/bench_frames.rs"]
+mod bench_frames;
 #[path = "../../fuzz/bodies/node_id.rs"]
 mod node_id;
 #[path = "../../fuzz/bodies/notice.rs"]
@@ -22,6 +24,11 @@ mod ticket;
 mod ticket_body;
 #[path = "../../fuzz/bodies/transport_addr.rs"]
 mod transport_addr;
+
+#[test]
+fn bench_frames() {
+    replay::corpus("bench_frames", bench_frames::run);
+}
 
 #[test]
 fn node_id() {

@@ -13,11 +13,16 @@ const SHORT_NODE_ID: usize = 10;
 pub(crate) enum Role {
     Sender,
     Receiver,
+    /// Either end of a benchmark.
+    Bench,
 }
 
 /// What people read about an event; empty where the bar or the asking code says it.
 pub(crate) fn describe(event: &Event, role: Role) -> String {
     match event {
+        Event::Listening { ticket, .. } if role == Role::Bench => {
+            format!("On the other computer run:\n  foctet bench {ticket}")
+        }
         Event::Listening { ticket, .. } => format!("On the other computer run:\n  foctet receive {ticket}"),
         Event::Connected { node_id, path } => {
             // Zero until it was measured.
@@ -63,9 +68,16 @@ pub(crate) fn describe(event: &Event, role: Role) -> String {
             units::duration(Duration::try_from_secs_f64(*seconds).unwrap_or_default()),
             match role {
                 Role::Sender => "verified by the receiver.",
-                Role::Receiver => "verified.",
+                Role::Receiver | Role::Bench => "verified.",
             }
         ),
+        // People read them in a table.
+        Event::Settings { .. }
+        | Event::Sample { .. }
+        | Event::Figure(_)
+        | Event::Disk { .. }
+        | Event::Speeds { .. }
+        | Event::Bottleneck { .. } => String::new(),
         Event::Relay { address } => address.clone(),
         Event::Reloaded { why: None } => "The configuration is in force.".to_owned(),
         Event::Reloaded { why: Some(why) } => {
@@ -81,7 +93,7 @@ pub(super) fn way(path: &Path) -> String {
 }
 
 /// `direct, QUIC, 192.0.2.1:7, 12 ms`.
-pub(super) fn whole_way(path: &Path) -> String {
+pub(crate) fn whole_way(path: &Path) -> String {
     // Zero until it was measured.
     let round_trip = (path.rtt_ms > 0.0).then(|| format!(", {}", units::round_trip(path.rtt_ms)));
     format!("{}, {}{}", way(path), path.remote, round_trip.unwrap_or_default())

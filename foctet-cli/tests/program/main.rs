@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so
 
 mod bad_input;
+mod bench;
 mod conflicts;
 mod consent;
 mod content;

@@ -30,6 +30,7 @@ fn help_lists_what_there_is_and_nothing_else() {
         (&["send", "--help"], "help-send.txt"),
         (&["receive", "--help"], "help-receive.txt"),
         (&["ping", "--help"], "help-ping.txt"),
+        (&["bench", "--help"], "help-bench.txt"),
         (&["relay", "--help"], "help-relay.txt"),
         (&["id", "--help"], "help-id.txt"),
         (&["completions", "--help"], "help-completions.txt"),
@@ -37,7 +38,7 @@ fn help_lists_what_there_is_and_nothing_else() {
         let outcome = run(args);
         outcome.assert_success();
         let text = String::from_utf8(outcome.stdout).unwrap();
-        for absent in ["pipe", "tunnel", "doctor", "bench", "--qr", "--exclude", "--code", "--text"] {
+        for absent in ["pipe", "tunnel", "doctor", "--qr", "--exclude", "--code", "--text"] {
             assert!(!text.contains(absent), "{absent} in {name}");
         }
         assert_snapshot(name, &text);
@@ -57,9 +58,15 @@ fn completions_and_the_manual_page_are_printed() {
     let page = run(["man"]);
     page.assert_success();
     let page = String::from_utf8(page.stdout).unwrap();
-    for expected in
-        [".TH foctet 1", "FOCTET SEND", "FOCTET RECEIVE", "FOCTET PING", "on\\-conflict", "FOCTET_TRANSPORT"]
-    {
+    for expected in [
+        ".TH foctet 1",
+        "FOCTET SEND",
+        "FOCTET RECEIVE",
+        "FOCTET PING",
+        "FOCTET BENCH",
+        "on\\-conflict",
+        "FOCTET_TRANSPORT",
+    ] {
         assert!(page.contains(expected), "{expected} in {page}");
     }
 }

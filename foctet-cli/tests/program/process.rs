@@ -154,7 +154,6 @@ impl Process {
     }
 
     /// Its process id.
-    #[cfg(target_os = "linux")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
