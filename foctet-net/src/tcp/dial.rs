@@ -37,25 +37,28 @@ pub(crate) async fn dial(
 ) -> Option<Contender> {
     let mut candidates = candidates.into_iter();
     let mut dials = JoinSet::new();
-    let mut next_at = Instant::now();
-    loop {
-        let waiting = candidates.len() > 0;
-        if !waiting && dials.is_empty() {
-            return None;
+    // Not by the timer below, which rounds up to its next millisecond.
+    let mut begin = |dials: &mut JoinSet<Option<Contender>>| {
+        if let Some(candidate) = candidates.next() {
+            dials.spawn(dial_one(Arc::clone(&dialling), mux.clone(), candidate));
         }
+        candidates.len() > 0
+    };
+    let mut waiting = begin(&mut dials);
+    let mut next_at = Instant::now() + STAGGER;
+    while !dials.is_empty() {
         tokio::select! {
-            Some(ended) = dials.join_next() => match ended {
-                Ok(Some(contender)) => return Some(contender),
-                _ => next_at = Instant::now(),
-            },
-            () = sleep_until(next_at), if waiting => {
-                next_at = Instant::now() + STAGGER;
-                if let Some(candidate) = candidates.next() {
-                    dials.spawn(dial_one(Arc::clone(&dialling), mux.clone(), candidate));
+            Some(ended) = dials.join_next() => {
+                if let Ok(Some(contender)) = ended {
+                    return Some(contender);
                 }
             }
+            () = sleep_until(next_at), if waiting => {}
         }
+        waiting = begin(&mut dials);
+        next_at = Instant::now() + STAGGER;
     }
+    None
 }
 
 async fn dial_one(
