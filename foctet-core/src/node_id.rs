@@ -128,8 +128,9 @@ fn is_canonical(point: &[u8; 32]) -> bool {
     let [lowest, middle @ .., highest] = &y;
     let nearly_p = *highest == 0x7f && middle.iter().all(|byte| *byte == 0xff);
     let is_one = *lowest == 1 && *highest == 0 && middle.iter().all(|byte| *byte == 0);
+    let is_too_large = nearly_p && *lowest >= 0xed;
     let has_no_x = is_one || (nearly_p && *lowest == 0xec);
-    !(nearly_p && *lowest >= 0xed) && !(has_no_x && negative)
+    !(is_too_large || (has_no_x && negative))
 }
 
 /// Whether this is the canonical encoding of one of the eight points of order 1, 2, 4 and 8.
