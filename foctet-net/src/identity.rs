@@ -144,9 +144,17 @@ impl fmt::Debug for Identity {
 ///
 /// What the handshake would have been refused for; never after a handshake with one of our configurations.
 pub fn peer_node_id(certificates: &[CertificateDer<'_>]) -> Result<NodeId, IdentityError> {
+    peer_node_id_near(certificates, None)
+}
+
+/// The same, cheaper if it is most likely this one.
+pub(crate) fn peer_node_id_near(
+    certificates: &[CertificateDer<'_>],
+    expected: Option<NodeId>,
+) -> Result<NodeId, IdentityError> {
     match certificates {
         [] => Err(IdentityError::NoCertificate),
-        [one] => profile::read(one).map(|certificate| certificate.id()),
+        [one] => profile::read(one, expected).map(|certificate| certificate.id()),
         more => Err(IdentityError::CertificateCount { got: more.len() }),
     }
 }

@@ -42,9 +42,10 @@ impl NodeCertificate {
 }
 
 /// Reads a certificate and holds it against the profile, all but the signature. The dates must be
-/// well-formed, from 1970 to 9999, and are ignored: an identity is a key, not a lease.
-pub(super) fn read(bytes: &[u8]) -> Result<NodeCertificate, IdentityError> {
-    match usual::read(bytes) {
+/// well-formed, from 1970 to 9999, and are ignored: an identity is a key, not a lease. Whoever has a node in mind says so,
+/// which makes reading its certificate cheaper, and nothing else.
+pub(super) fn read(bytes: &[u8], expected: Option<NodeId>) -> Result<NodeCertificate, IdentityError> {
+    match usual::read(bytes, expected) {
         Some(certificate) => Ok(certificate),
         None => read_any(bytes),
     }

@@ -43,6 +43,18 @@ impl PeerVerifier {
         Self { policy, known }
     }
 
+    /// All but the certificate's own signature, which is worth its price only once the peer has proved its key.
+    fn judge_form(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+    ) -> Result<(), IdentityError> {
+        if !others.is_empty() {
+            return Err(IdentityError::CertificateCount { got: others.len().saturating_add(1) });
+        }
+        profile::read(certificate, self.expected()).map(|_| ())
+    }
+
     fn judge_possession(
         &self,
         message: &[u8],
@@ -53,7 +65,7 @@ impl PeerVerifier {
         if scheme != SignatureScheme::ED25519 {
             return Err(IdentityError::SignatureScheme);
         }
-        let read = profile::read(certificate)?;
+        let read = profile::read(certificate, self.expected())?;
         let id = read.id();
         let signature = signature.try_into().map_err(|_| IdentityError::CertificateVerify)?;
         id.verify(message, signature).map_err(|_| IdentityError::CertificateVerify)?;
@@ -69,6 +81,14 @@ impl PeerVerifier {
         Ok(())
     }
 
+    /// The node that the certificate will most likely be of.
+    fn expected(&self) -> Option<NodeId> {
+        match &self.policy {
+            Policy::Exactly(expected) => Some(*expected),
+            Policy::Nobody | Policy::Asked(_) => None,
+        }
+    }
+
     fn judge_policy(&self, id: NodeId) -> Result<(), IdentityError> {
         match &self.policy {
             Policy::Nobody => Err(IdentityError::NotAuthorized),
@@ -78,14 +98,6 @@ impl PeerVerifier {
             Policy::Asked(_) => Err(IdentityError::NotAuthorized),
         }
     }
-}
-
-/// All but the certificate's own signature, which is worth its price only once the peer has proved its key.
-fn judge_form(certificate: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Result<(), IdentityError> {
-    if !others.is_empty() {
-        return Err(IdentityError::CertificateCount { got: others.len().saturating_add(1) });
-    }
-    profile::read(certificate).map(|_| ())
 }
 
 /// As rustls wants it, which also chooses the alert: `access_denied` for a node that is refused by the
@@ -117,7 +129,7 @@ impl ServerCertVerifier for PeerVerifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        judge_form(end_entity, intermediates).map_err(refusal)?;
+        self.judge_form(end_entity, intermediates).map_err(refusal)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -156,7 +168,7 @@ impl ClientCertVerifier for PeerVerifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        judge_form(end_entity, intermediates).map_err(refusal)?;
+        self.judge_form(end_entity, intermediates).map_err(refusal)?;
         Ok(ClientCertVerified::assertion())
     }
 

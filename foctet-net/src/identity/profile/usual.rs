@@ -29,10 +29,11 @@ struct Fixed {
     before_signature: Vec<u8>,
 }
 
-/// A certificate that is ours but for its signature; `None`: it has to be parsed.
-pub(super) fn read(bytes: &[u8]) -> Option<NodeCertificate> {
+/// A certificate that is ours but for its signature, perhaps that of the node `expected`, whose key need not be checked
+/// again; `None`: it has to be parsed.
+pub(super) fn read(bytes: &[u8], expected: Option<NodeId>) -> Option<NodeCertificate> {
     static FIXED: LazyLock<Option<Fixed>> = LazyLock::new(Fixed::learn);
-    FIXED.as_ref()?.read(bytes)
+    FIXED.as_ref()?.read(bytes, expected)
 }
 
 impl Fixed {
@@ -57,7 +58,7 @@ impl Fixed {
         Some(Self { unsigned, before_serial, before_key, before_name, signed, before_signature })
     }
 
-    fn read(&self, bytes: &[u8]) -> Option<NodeCertificate> {
+    fn read(&self, bytes: &[u8], expected: Option<NodeId>) -> Option<NodeCertificate> {
         let rest = bytes.strip_prefix(&*self.before_serial)?;
         let (serial, rest) = rest.split_first_chunk::<SERIAL_LEN>()?;
         let rest = rest.strip_prefix(&*self.before_key)?;
@@ -69,7 +70,10 @@ impl Fixed {
         if !matches!(serial, [0x01..=0x7f, ..] | [0, 0x80..=0xff, ..]) {
             return None;
         }
-        let id = NodeId::from_bytes(key).ok()?;
+        let id = match expected.filter(|expected| expected.as_bytes() == key) {
+            Some(expected) => expected,
+            None => NodeId::from_bytes(key).ok()?,
+        };
         if id.to_string().as_bytes() != name {
             return None;
         }
