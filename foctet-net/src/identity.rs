@@ -64,6 +64,7 @@ impl Identity {
     ///
     /// [`IdentityError::Unmakeable`] if the certificate cannot be made, which no valid key causes.
     pub fn new(secret_key: &SecretKey) -> Result<Self, IdentityError> {
+        provider::prepare();
         let signer = NodeSigner::new(secret_key.clone());
         let id = secret_key.node_id();
         let certificate = certificate::make(&signer)?;
