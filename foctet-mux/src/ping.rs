@@ -60,6 +60,11 @@ impl Pings {
         self.last_asked_at
     }
 
+    /// Whether a question was ever sent.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.next > 0
+    }
+
     /// Whether a question waits to be sent.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted

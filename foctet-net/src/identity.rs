@@ -17,6 +17,7 @@
 mod certificate;
 mod error;
 mod key_file;
+mod known;
 mod profile;
 mod provider;
 mod signer;
@@ -35,6 +36,7 @@ use rustls::{ClientConfig, ServerConfig};
 
 pub use self::error::IdentityError;
 pub use self::key_file::{KeyFile, KeyFileError};
+use self::known::Known;
 pub use self::profile::MAX_CERTIFICATE_SIZE;
 use self::signer::NodeSigner;
 pub use self::tls_error::{Rejection, TlsError};
@@ -52,6 +54,7 @@ pub struct Identity {
     /// What every dial starts from; the verifier in it trusts nobody.
     client: Arc<ClientConfig>,
     resolver: Arc<SingleCertAndKey>,
+    known: Arc<Known>,
 }
 
 impl Identity {
@@ -61,21 +64,24 @@ impl Identity {
     ///
     /// [`IdentityError::Unmakeable`] if the certificate cannot be made, which no valid key causes.
     pub fn new(secret_key: &SecretKey) -> Result<Self, IdentityError> {
+        provider::prepare();
         let signer = NodeSigner::new(secret_key.clone());
         let id = secret_key.node_id();
         let certificate = certificate::make(&signer)?;
         let key = CertifiedKey::new(vec![certificate.clone()], Arc::new(signer));
         let resolver = Arc::new(SingleCertAndKey::from(key));
+        let known = Arc::new(Known::default());
+        let nobody = PeerVerifier::new(Policy::Nobody, Arc::clone(&known));
         let mut client =
             ClientConfig::builder_with_details(provider::provider(), Arc::new(provider::NoClock))
                 .with_protocol_versions(provider::VERSIONS)
                 .map_err(IdentityError::unmakeable)?
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(PeerVerifier::new(Policy::Nobody)))
+                .with_custom_certificate_verifier(Arc::new(nobody))
                 .with_client_cert_resolver(Arc::clone(&resolver) as _);
         client.resumption = Resumption::disabled();
         client.enable_early_data = false;
-        Ok(Self { id, certificate, client: Arc::new(client), resolver })
+        Ok(Self { id, certificate, client: Arc::new(client), resolver, known })
     }
 
     /// The node's public name.
@@ -93,7 +99,8 @@ impl Identity {
     pub fn client_config(&self, expected: NodeId, alpns: Vec<Vec<u8>>) -> Arc<ClientConfig> {
         let mut config = ClientConfig::clone(&self.client);
         config.alpn_protocols = alpns;
-        config.dangerous().set_certificate_verifier(Arc::new(PeerVerifier::new(Policy::Exactly(expected))));
+        let verifier = PeerVerifier::new(Policy::Exactly(expected), Arc::clone(&self.known));
+        config.dangerous().set_certificate_verifier(Arc::new(verifier));
         Arc::new(config)
     }
 
@@ -109,7 +116,7 @@ impl Identity {
         alpns: Vec<Vec<u8>>,
         authorize: Arc<Authorize>,
     ) -> Result<Arc<ServerConfig>, IdentityError> {
-        let verifier = Arc::new(PeerVerifier::new(Policy::Asked(authorize)));
+        let verifier = Arc::new(PeerVerifier::new(Policy::Asked(authorize), Arc::clone(&self.known)));
         let mut config =
             ServerConfig::builder_with_details(provider::provider(), Arc::new(provider::NoClock))
                 .with_protocol_versions(provider::VERSIONS)
@@ -138,9 +145,17 @@ impl fmt::Debug for Identity {
 ///
 /// What the handshake would have been refused for; never after a handshake with one of our configurations.
 pub fn peer_node_id(certificates: &[CertificateDer<'_>]) -> Result<NodeId, IdentityError> {
+    peer_node_id_near(certificates, None)
+}
+
+/// The same, cheaper if it is most likely this one.
+pub(crate) fn peer_node_id_near(
+    certificates: &[CertificateDer<'_>],
+    expected: Option<NodeId>,
+) -> Result<NodeId, IdentityError> {
     match certificates {
         [] => Err(IdentityError::NoCertificate),
-        [one] => profile::read(one).map(|certificate| certificate.id()),
+        [one] => profile::read(one, expected).map(|certificate| certificate.id()),
         more => Err(IdentityError::CertificateCount { got: more.len() }),
     }
 }

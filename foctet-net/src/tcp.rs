@@ -6,6 +6,7 @@ mod dial;
 mod goodbye;
 mod listener;
 mod spliced;
+mod unjudged;
 
 pub(crate) use config::{TcpConfig, mux_config};
 pub(crate) use dial::dial;

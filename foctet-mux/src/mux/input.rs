@@ -111,8 +111,10 @@ impl Mux {
         self.peer = Some(params);
         self.events.established = true;
         self.events.available = [true; 2];
-        // The first round trip is wanted early: windows cannot grow without one.
-        self.pings.ask();
+        // The first round trip is wanted early: windows cannot grow without one. Who has asked already has it coming.
+        if !self.pings.has_asked() {
+            self.pings.ask();
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Inner;
 use crate::connection::Connection;
+use crate::error::ConnectionError;
 
 /// How long the delivery of what was finished may take.
 const DELIVERY: Duration = Duration::from_secs(3);
@@ -13,7 +14,8 @@ const DELIVERY: Duration = Duration::from_secs(3);
 /// How long the peers' answers to our closing are waited for after that.
 const GOODBYES: Duration = Duration::from_secs(1);
 
-/// How long to wait until closes have left this node; connections that the peer has closed before have none to send.
+/// How long to wait until closes have left this node. It is not known of a connection that was closed here a moment ago
+/// whether its close has.
 const TOLD_WITHIN: Duration = Duration::from_millis(20);
 
 /// What the peers of connections that were still open are told.
@@ -35,14 +37,19 @@ pub(super) async fn close(inner: &Inner) {
 
     // One may have come up meanwhile.
     connections = inner.live.all();
-    let sent: Vec<_> = connections.iter().map(Connection::packets_sent).collect();
+    // Those that the peer has ended have no close to send.
+    let sent: Vec<_> = connections
+        .iter()
+        .filter(|connection| matches!(connection.close_reason(), None | Some(ConnectionError::LocallyClosed)))
+        .map(|connection| (connection.clone(), connection.packets_sent()))
+        .collect();
     for connection in &connections {
         connection.close(CODE, REASON);
     }
     let goodbyes = async {
         // What goes through relays must be on its way before the legs to them end.
         let until = Instant::now() + TOLD_WITHIN;
-        for (connection, before) in connections.iter().zip(sent) {
+        for (connection, before) in sent {
             timeout_at(until, connection.told(before)).await.ok();
         }
         inner.relays.flushed().await;

@@ -1,4 +1,5 @@
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Once};
+use std::thread;
 
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -22,6 +23,21 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
         })
     });
     Arc::clone(&PROVIDER)
+}
+
+/// Begins what the process's first handshake would else wait for: AWS-LC tests and fills its source of randomness, which
+/// takes some 20 ms of one core.
+pub(super) fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        let draw = || {
+            provider().secure_random.fill(&mut [0; 1]).ok();
+        };
+        // Where no thread can be had, the first handshake waits.
+        if let Err(error) = thread::Builder::new().name("foctet-random".to_owned()).spawn(draw) {
+            tracing::debug!(%error, "no thread to prepare randomness");
+        }
+    });
 }
 
 /// Best first. QUIC protects its Initial packets with AES-128-GCM, so that one is always there.

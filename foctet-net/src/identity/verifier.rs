@@ -11,6 +11,7 @@ use rustls::{
 };
 
 use super::error::IdentityError;
+use super::known::Known;
 use super::profile;
 
 /// Whether an application takes connections from a node.
@@ -28,17 +29,30 @@ pub(super) enum Policy {
 
 /// The one judge of peers, for both roles and both transports.
 ///
-/// The certificate is judged first (`verify_*_cert`), then the proof that the peer holds its key
-/// (`verify_tls13_signature`), and only then who the peer is: a stranger who waves somebody else's
-/// certificate learns nothing about whom the application authorises, and the node named in
-/// [`IdentityError::WrongIdentity`] has proved its name.
+/// The certificate's form is judged first (`verify_*_cert`), then the proof that the peer holds its key
+/// (`verify_tls13_signature`), then the certificate's own signature unless it is known to hold, and only then who the
+/// peer is: a stranger who waves somebody else's certificate learns nothing about whom the application authorises or who
+/// was here before, and the node named in [`IdentityError::WrongIdentity`] has proved its name.
 pub(super) struct PeerVerifier {
     policy: Policy,
+    known: Arc<Known>,
 }
 
 impl PeerVerifier {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self { policy }
+    pub(super) fn new(policy: Policy, known: Arc<Known>) -> Self {
+        Self { policy, known }
+    }
+
+    /// All but the certificate's own signature, which is worth its price only once the peer has proved its key.
+    fn judge_form(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+    ) -> Result<(), IdentityError> {
+        if !others.is_empty() {
+            return Err(IdentityError::CertificateCount { got: others.len().saturating_add(1) });
+        }
+        profile::read(certificate, self.expected()).map(|_| ())
     }
 
     fn judge_possession(
@@ -51,10 +65,28 @@ impl PeerVerifier {
         if scheme != SignatureScheme::ED25519 {
             return Err(IdentityError::SignatureScheme);
         }
-        let id = profile::read(certificate)?.id();
+        let read = profile::read(certificate, self.expected())?;
+        let id = read.id();
         let signature = signature.try_into().map_err(|_| IdentityError::CertificateVerify)?;
         id.verify(message, signature).map_err(|_| IdentityError::CertificateVerify)?;
-        self.judge_policy(id)
+        let known = self.known.has(id, certificate);
+        if !known {
+            read.verify_self_signature()?;
+        }
+        self.judge_policy(id)?;
+        if !known {
+            // Not before: who is refused shall not displace who is not.
+            self.known.add(id, certificate);
+        }
+        Ok(())
+    }
+
+    /// The node that the certificate will most likely be of.
+    fn expected(&self) -> Option<NodeId> {
+        match &self.policy {
+            Policy::Exactly(expected) => Some(*expected),
+            Policy::Nobody | Policy::Asked(_) => None,
+        }
     }
 
     fn judge_policy(&self, id: NodeId) -> Result<(), IdentityError> {
@@ -66,16 +98,6 @@ impl PeerVerifier {
             Policy::Asked(_) => Err(IdentityError::NotAuthorized),
         }
     }
-}
-
-fn judge_certificate(
-    certificate: &CertificateDer<'_>,
-    others: &[CertificateDer<'_>],
-) -> Result<(), IdentityError> {
-    if !others.is_empty() {
-        return Err(IdentityError::CertificateCount { got: others.len().saturating_add(1) });
-    }
-    profile::read(certificate)?.verify_self_signature()
 }
 
 /// As rustls wants it, which also chooses the alert: `access_denied` for a node that is refused by the
@@ -107,7 +129,7 @@ impl ServerCertVerifier for PeerVerifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        judge_certificate(end_entity, intermediates).map_err(refusal)?;
+        self.judge_form(end_entity, intermediates).map_err(refusal)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -146,7 +168,7 @@ impl ClientCertVerifier for PeerVerifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        judge_certificate(end_entity, intermediates).map_err(refusal)?;
+        self.judge_form(end_entity, intermediates).map_err(refusal)?;
         Ok(ClientCertVerified::assertion())
     }
 

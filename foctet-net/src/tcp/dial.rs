@@ -6,7 +6,7 @@ use std::time::Duration;
 use foctet_core::{NodeId, TransportAddr};
 use foctet_mux::Role;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::goodbye::goodbye;
+use super::unjudged::Unjudged;
 use crate::alpn;
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Contender, Dialling};
@@ -37,25 +38,28 @@ pub(crate) async fn dial(
 ) -> Option<Contender> {
     let mut candidates = candidates.into_iter();
     let mut dials = JoinSet::new();
-    let mut next_at = Instant::now();
-    loop {
-        let waiting = candidates.len() > 0;
-        if !waiting && dials.is_empty() {
-            return None;
+    // Not by the timer below, which rounds up to its next millisecond.
+    let mut begin = |dials: &mut JoinSet<Option<Contender>>| {
+        if let Some(candidate) = candidates.next() {
+            dials.spawn(dial_one(Arc::clone(&dialling), mux.clone(), candidate));
         }
+        candidates.len() > 0
+    };
+    let mut waiting = begin(&mut dials);
+    let mut next_at = Instant::now() + STAGGER;
+    while !dials.is_empty() {
         tokio::select! {
-            Some(ended) = dials.join_next() => match ended {
-                Ok(Some(contender)) => return Some(contender),
-                _ => next_at = Instant::now(),
-            },
-            () = sleep_until(next_at), if waiting => {
-                next_at = Instant::now() + STAGGER;
-                if let Some(candidate) = candidates.next() {
-                    dials.spawn(dial_one(Arc::clone(&dialling), mux.clone(), candidate));
+            Some(ended) = dials.join_next() => {
+                if let Ok(Some(contender)) = ended {
+                    return Some(contender);
                 }
             }
+            () = sleep_until(next_at), if waiting => {}
         }
+        waiting = begin(&mut dials);
+        next_at = Instant::now() + STAGGER;
     }
+    None
 }
 
 async fn dial_one(
@@ -101,7 +105,7 @@ pub(super) async fn secure(
     let tls = dialling.identity.client_config(dialling.expected, vec![alpn::over_tcp(&dialling.alpn)]);
     let name = ServerName::try_from(identity::SERVER_NAME)
         .map_err(|error| AttemptError::Tls(TlsError::Protocol(error.to_string().into())))?;
-    let mut stream = match TlsConnector::from(tls).connect(name, stream).into_fallible().await {
+    let stream = match TlsConnector::from(tls).connect(name, stream).into_fallible().await {
         Ok(stream) => stream,
         Err((error, stream)) => {
             // So that our alert arrives; nobody here waits for that.
@@ -110,17 +114,17 @@ pub(super) async fn secure(
         }
     };
     check(dialling, &stream)?;
-    // The peer judges us only now. Its first byte says that it has taken us; its alert, that it has not.
-    match stream.fill_buf().await.map(<[u8]>::is_empty) {
-        Ok(false) => {}
-        Ok(true) => return Err(io_failed(io::ErrorKind::UnexpectedEof.into())),
-        Err(error) => return Err(failed(&error)),
-    }
+    // The peer judges us only now. Its first frame says that it has taken us; its alert, that it has not. Our own first
+    // frame, which tells nothing that matters, need not wait for that.
+    let (stream, refusal) = Unjudged::new(stream);
     let mux = foctet_mux::Connection::new(stream, Role::Client, mux);
     let carrier = Carrier::Tcp { mux: mux.clone(), remote, relay };
     let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
     let established = async {
-        mux.established().await.map_err(|error| AttemptError::ConnectionLost(error.into()))?;
+        mux.established().await.map_err(|error| match refusal.get() {
+            Some(refusal) => failed(refusal),
+            None => AttemptError::ConnectionLost(error.into()),
+        })?;
         sleep(PONG_GRACE).await;
         Ok(())
     };
@@ -138,7 +142,8 @@ fn check<S>(dialling: &Dialling, stream: &TlsStream<S>) -> Result<(), AttemptErr
     if alpn::from_tcp(agreed) != Some(&*dialling.alpn) {
         return Err(AttemptError::Tls(TlsError::NoAlpn));
     }
-    let got = identity::peer_node_id(session.peer_certificates().unwrap_or_default())
+    let certificates = session.peer_certificates().unwrap_or_default();
+    let got = identity::peer_node_id_near(certificates, Some(dialling.expected))
         .map_err(|error| AttemptError::Tls(TlsError::Identity(error)))?;
     // The verifier has made sure already; whoever changes it finds this still in the way.
     if got != dialling.expected {

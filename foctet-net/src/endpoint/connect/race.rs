@@ -79,9 +79,13 @@ pub(super) async fn race(
     // QUIC goes through the relays by itself, and can leave them later.
     let before_splices = if quic.is_some() { SPLICES_AFTER } else { Duration::ZERO };
     let quic_failed = watch::Sender::new(false);
-    let after = |wait| {
+    let after = |wait: Duration| {
         let mut quic_failed = quic_failed.subscribe();
         async move {
+            // A timer rounds up to its next millisecond.
+            if wait.is_zero() {
+                return;
+            }
             tokio::select! {
                 () = sleep(wait) => {}
                 _ = quic_failed.wait_for(|failed| *failed) => {}

@@ -1,7 +1,7 @@
 use foctet_core::{NodeId, NodeIdError, SecretKey};
 use proptest::prelude::*;
 
-use super::{MAX_CERTIFICATE_SIZE, read};
+use super::{MAX_CERTIFICATE_SIZE, read, read_any, usual};
 use crate::identity::signer::NodeSigner;
 use crate::identity::{IdentityError, certificate};
 
@@ -20,7 +20,7 @@ fn own() -> SecretKey {
 
 /// The whole judgement of a certificate.
 fn judge(bytes: &[u8]) -> Result<NodeId, IdentityError> {
-    let certificate = read(bytes)?;
+    let certificate = read(bytes, None)?;
     certificate.verify_self_signature()?;
     Ok(certificate.id())
 }
@@ -49,6 +49,42 @@ fn our_own_certificate_meets_the_profile_and_is_always_the_same() {
     assert_eq!(judge(&made()), Ok(own().node_id()));
     assert_eq!(made(), made());
     assert!(made().len() < 330, "{} bytes", made().len());
+}
+
+#[test]
+fn a_certificate_of_ours_is_known_without_parsing_and_read_the_same() {
+    for seed in 0..=255 {
+        let made = certificate::make(&NodeSigner::new(key(seed))).unwrap();
+        let parsed = read_any(&made);
+        assert!(parsed.is_ok());
+        // DER drops a serial number's leading zeros.
+        let serial_is_short = made.len() < certificate::make(&NodeSigner::new(own())).unwrap().len();
+        let expected = (!serial_is_short).then_some(parsed);
+        assert_eq!(usual::read(&made, None).map(Ok).as_ref(), expected.as_ref(), "seed {seed}");
+        for node in [key(seed), own()].map(|key| key.node_id()) {
+            assert_eq!(usual::read(&made, Some(node)).map(Ok), expected, "seed {seed}, {node} expected");
+        }
+    }
+}
+
+#[test]
+fn what_is_known_without_parsing_is_what_parsing_would_take() {
+    let made = certificate::make(&NodeSigner::new(own())).unwrap();
+    for at in 0..made.len() {
+        for mask in 1..=255 {
+            let mut changed = made.to_vec();
+            changed[at] ^= mask;
+            for expected in [None, Some(own().node_id())] {
+                if let Some(known) = usual::read(&changed, expected) {
+                    assert_eq!(read_any(&changed), Ok(known), "byte {at} with {mask:#x}");
+                }
+            }
+        }
+    }
+    for length in 0..made.len() {
+        assert!(usual::read(&made[..length], None).is_none());
+    }
+    assert!(usual::read(&[&made[..], &[0]].concat(), None).is_none());
 }
 
 #[test]
