@@ -2,6 +2,7 @@
 
 mod accept;
 mod config;
+mod congestion;
 mod convert;
 mod dial;
 mod paths;

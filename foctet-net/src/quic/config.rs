@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use noq::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 
+use super::congestion::Restarting;
 use crate::EndpointLimits;
 use crate::limits;
 use crate::path::DirectPolicy;
@@ -52,10 +53,8 @@ impl QuicConfig {
         direct: DirectPolicy,
     ) -> Self {
         let mut transport = noq::TransportConfig::default();
-        let mut congestion = noq::congestion::CubicConfig::default();
-        congestion.initial_window(INITIAL_WINDOW);
         transport
-            .congestion_controller_factory(Arc::new(congestion))
+            .congestion_controller_factory(Arc::new(Restarting::new(INITIAL_WINDOW)))
             .max_concurrent_bidi_streams(bounds.streams.saturating_add(OWN_STREAMS).into())
             .max_concurrent_uni_streams(bounds.streams.into())
             .stream_receive_window(
