@@ -64,7 +64,6 @@ impl Identity {
     ///
     /// [`IdentityError::Unmakeable`] if the certificate cannot be made, which no valid key causes.
     pub fn new(secret_key: &SecretKey) -> Result<Self, IdentityError> {
-        provider::prepare();
         let signer = NodeSigner::new(secret_key.clone());
         let id = secret_key.node_id();
         let certificate = certificate::make(&signer)?;
@@ -82,6 +81,12 @@ impl Identity {
         client.resumption = Resumption::disabled();
         client.enable_early_data = false;
         Ok(Self { id, certificate, client: Arc::new(client), resolver, known })
+    }
+
+    /// Does what the process's first handshake would else wait for, some 20 ms. To be called where blocking is fine, on
+    /// a thread that ends before the process does: AWS-LC may abort one that draws randomness during the exit.
+    pub(crate) fn prepare() {
+        provider::prepare();
     }
 
     /// The node's public name.

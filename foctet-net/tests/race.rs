@@ -14,7 +14,7 @@ use foctet_core::{NodeAddr, TransportAddr};
 use foctet_net::{
     BindError, Builder, ConnectOptions, Connection, ConnectionError, Endpoint, Prefer, Transport, Transports,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 const ALPN: &[u8] = b"race/1";
 
@@ -71,6 +71,23 @@ async fn same(dialler: &Connection, acceptor: &Connection, word: &[u8]) {
     send.finish().unwrap();
     let mut recv = within(acceptor.accept_uni()).await.unwrap();
     assert_eq!(within(recv.read_to_end(100)).await.unwrap(), word);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_does_not_wait_for_an_answer_to_a_dial_that_was_given_up() {
+    let (dialling, accepting) = (endpoint().await, endpoint().await);
+    let (_silent, udp) = silent_udp();
+    let tcp =
+        accepting.addr().addrs().filter(|addr| matches!(addr, TransportAddr::Tcp(_))).collect::<Vec<_>>();
+    let addr = NodeAddr::new(accepting.id()).with_addrs(tcp.into_iter().chain([udp]));
+    let (dialler, acceptor) = connect(&dialling, addr, &accepting, Prefer::Throughput).await;
+    assert_eq!(dialler.transport(), Transport::Tcp);
+    acceptor.close(0, b"");
+    within(dialler.closed()).await;
+    let before = Instant::now();
+    within(dialling.close()).await;
+    // The silent address would be given three times QUIC's first timeout, some 3 s, and closing 1 s.
+    assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

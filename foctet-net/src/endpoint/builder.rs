@@ -173,6 +173,8 @@ impl Builder {
         if let Some(bad) = self.alpns.iter().find(|alpn| !alpn::is_valid(alpn)) {
             return Err(BindError::InvalidAlpn { length: bad.len(), max: MAX_ALPN_LENGTH });
         }
+        // Nobody waits for it but the runtime, when it ends.
+        tokio::task::spawn_blocking(Identity::prepare);
         let secret_key = match self.secret_key {
             Some(secret_key) => secret_key,
             None => fresh_key()?,

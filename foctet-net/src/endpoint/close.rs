@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Inner;
 use crate::connection::Connection;
 use crate::error::ConnectionError;
+use crate::path::Transport;
 
 /// How long the delivery of what was finished may take.
 const DELIVERY: Duration = Duration::from_secs(3);
@@ -43,6 +44,9 @@ pub(super) async fn close(inner: &Inner) {
         .filter(|connection| matches!(connection.close_reason(), None | Some(ConnectionError::LocallyClosed)))
         .map(|connection| (connection.clone(), connection.packets_sent()))
         .collect();
+    // A dial that was given up is none of them, and its peer's answer may never come.
+    let awaits_quic = sent.iter().any(|(connection, _)| connection.transport() == Transport::Quic)
+        || !inner.relays.state().relays.is_empty();
     for connection in &connections {
         connection.close(CODE, REASON);
     }
@@ -57,7 +61,9 @@ pub(super) async fn close(inner: &Inner) {
         inner.relays.close().await;
         if let Some(quic) = &inner.quic {
             quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
-            quic.endpoint.wait_all_draining().await;
+            if awaits_quic {
+                quic.endpoint.wait_all_draining().await;
+            }
         }
     };
     timeout(GOODBYES, goodbyes).await.ok();

@@ -1,5 +1,4 @@
 use std::sync::{Arc, LazyLock, Once};
-use std::thread;
 
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -25,18 +24,13 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&PROVIDER)
 }
 
-/// Begins what the process's first handshake would else wait for: AWS-LC tests and fills its source of randomness, which
-/// takes some 20 ms of one core.
+/// Does what the process's first handshake would else wait for, and takes as long as that: AWS-LC tests and fills its
+/// source of randomness, some 20 ms of one core.
 pub(super) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
-        let draw = || {
-            provider().secure_random.fill(&mut [0; 1]).ok();
-        };
-        // Where no thread can be had, the first handshake waits.
-        if let Err(error) = thread::Builder::new().name("foctet-random".to_owned()).spawn(draw) {
-            tracing::debug!(%error, "no thread to prepare randomness");
-        }
+        // If it fails, so will the handshakes, which can say so.
+        provider().secure_random.fill(&mut [0; 1]).ok();
     });
 }
 
