@@ -3,6 +3,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use foctet_core::NodeId;
@@ -33,6 +34,10 @@ const AT_LEAST: Duration = Duration::from_millis(200);
 
 /// The shortest wait after another process with our key has taken over: two of them must not chase each other.
 const AFTER_REPLACED: Duration = Duration::from_secs(10);
+
+/// As that where it was most likely a second leg of our own, given up when the first was heard again: within a second of
+/// one replacement a relay accepts no other.
+const AFTER_OUR_OWN: Duration = Duration::from_millis(1100);
 
 /// How often a leg is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -88,6 +93,7 @@ async fn hold(shared: &Arc<Shared>, relay: NodeId, signals: &Signals) -> Infalli
     let mut backoff = Backoff::default();
     let mut renewed = None;
     loop {
+        let tried = AtomicBool::new(false);
         let opened = match renewed.take() {
             Some(renewed) => Ok(renewed),
             None => connect(shared, relay).await,
@@ -101,7 +107,7 @@ async fn hold(shared: &Arc<Shared>, relay: NodeId, signals: &Signals) -> Infalli
                     let _up = shared.up(relay, &leg);
                     tokio::select! {
                         error = session(shared, relay, &leg, control, doubt) => error,
-                        another = renew(shared, relay, doubted) => {
+                        another = renew(shared, relay, doubted, &tried) => {
                             tracing::debug!(relay = %relay.fmt_short(), "a leg is renewed, because the relay was silent");
                             leg.connection.close(0, b"");
                             renewed = Some(another);
@@ -121,7 +127,11 @@ async fn hold(shared: &Arc<Shared>, relay: NodeId, signals: &Signals) -> Infalli
             }
         };
         let replaced = matches!(error, LegError::Closed(CloseCode::Replaced | CloseCode::InUse));
-        let at_least = if replaced { AFTER_REPLACED } else { AT_LEAST };
+        let at_least = match (replaced, tried.into_inner()) {
+            (true, false) => AFTER_REPLACED,
+            (true, true) => AFTER_OUR_OWN,
+            (false, _) => AT_LEAST,
+        };
         shared.failed(relay, error);
         sleep(at_least).await;
         let rest = backoff.next(random()).saturating_sub(at_least);
@@ -142,12 +152,18 @@ async fn connect(shared: &Shared, relay: NodeId) -> Result<(Leg, ControlStream),
 
 /// Whenever a leg is doubted, tries for another until it is doubted no more. Where the network was gone, a new connection
 /// comes up as soon as it is back, while the old one waits for its timers, which are far apart by then, and those of the
-/// relay. Cancel safe: an attempt is given up.
-async fn renew(shared: &Shared, relay: NodeId, mut doubted: watch::Receiver<bool>) -> (Leg, ControlStream) {
+/// relay. `tried` becomes true with the first attempt. Cancel safe: an attempt is given up.
+async fn renew(
+    shared: &Shared,
+    relay: NodeId,
+    mut doubted: watch::Receiver<bool>,
+    tried: &AtomicBool,
+) -> (Leg, ControlStream) {
     loop {
         if doubted.wait_for(|doubted| *doubted).await.is_err() {
             return std::future::pending().await;
         }
+        tried.store(true, Ordering::Relaxed);
         let attempts = async {
             loop {
                 match timeout(RENEWAL, connect(shared, relay)).await {

@@ -48,7 +48,9 @@ impl Watchdog {
 
     /// The network has changed, and the relay is asked for a sign of life. What came before says nothing.
     pub(super) fn asked(&mut self, now: Instant, traffic: Traffic) {
-        *self = Self { asked_at: Some(now), ..Self::new(now, traffic) };
+        // An answer that is due stays due, however often the network changes.
+        let asked_at = self.asked_at.filter(|_| traffic.received == self.traffic.received);
+        *self = Self { asked_at: asked_at.or(Some(now)), ..Self::new(now, traffic) };
     }
 
     /// To be called every second, with what the leg has carried by now.
@@ -105,6 +107,20 @@ mod tests {
             (Verdict::Ask, Verdict::Alive, Verdict::Doubtful)
         );
         assert_eq!(verdicts[17], Verdict::Dead);
+    }
+
+    #[test]
+    fn a_network_that_changes_all_the_time_is_no_excuse_for_silence() {
+        let start = Instant::now();
+        let mut watchdog = Watchdog::new(start, NOTHING);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for second in 0..3 {
+            watchdog.asked(at(second), NOTHING);
+        }
+        assert_eq!(watchdog.look(at(3), NOTHING), Verdict::Doubtful);
+        let heard = Traffic { sent: 1, received: 1 };
+        watchdog.asked(at(4), heard);
+        assert_eq!(watchdog.look(at(5), heard), Verdict::Alive);
     }
 
     #[test]
