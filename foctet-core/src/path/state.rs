@@ -33,6 +33,8 @@ pub(super) struct Path {
     /// Since when the peer, which was on it with us, is so no more.
     pub(super) left_at: Option<Instant>,
     pub(super) relay_lost: bool,
+    /// Until when it is not closed, because the whole network was gone a moment ago.
+    pub(super) expected_until: Option<Instant>,
     /// Since when the peer has left its relay.
     pub(super) relay_left: Option<Instant>,
     pub(super) closing: Option<Closing>,
@@ -60,6 +62,7 @@ impl Path {
             remote: None,
             left_at: None,
             relay_lost: false,
+            expected_until: None,
             relay_left: None,
             closing: None,
             wants_ping: false,

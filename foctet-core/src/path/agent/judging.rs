@@ -13,6 +13,12 @@ const MEASURED: u32 = 3;
 /// Between two changes for the sake of speed.
 const SPEED_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long, once the first path answers after none did, the others are waited for. Closing one keeps what was in flight on it
+/// for three probe timeouts (draft-ietf-quic-multipath, section 3.4), and where packets that an outage held up were delivered
+/// late, these are as long as the outage. A path that comes back is told in one round trip what was lost. Mostly they do
+/// come back, connections to relays one after the other within a second.
+const RETURN_GRACE: Duration = Duration::from_millis(1500);
+
 /// Between two resets of the probes' backoff while nothing comes back on any path.
 pub(super) const RESET_PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,6 +44,9 @@ impl PathAgent {
                 selected != Some(path.id) && path.remote == Some(PathStatus::Available) && path.is_alive()
             });
         for path in self.paths.iter_mut().filter(|path| path.closing.is_none()) {
+            if path.is_alive() {
+                path.expected_until = None;
+            }
             if selected == Some(path.id) {
                 if path.liveness.judge(now, silence) {
                     path.wants_ping = true;
@@ -73,7 +82,8 @@ impl PathAgent {
             self.tell(if stalled { Event::Stalled } else { Event::Recovered });
             if !stalled {
                 // The first has answered. The others get as long as that from now on, their probes being far apart.
-                for path in self.paths.iter_mut().filter(|path| path.liveness.is_suspect()) {
+                for path in self.paths.iter_mut().filter(|path| !path.is_alive() && path.closing.is_none()) {
+                    path.expected_until = Some(now + RETURN_GRACE);
                     path.liveness.forgive(now);
                     path.wants_ping = true;
                 }
@@ -98,7 +108,7 @@ impl PathAgent {
     }
 
     fn why_close(&self, path: &Path, now: Instant) -> Option<CloseReason> {
-        if path.closing.is_some() {
+        if path.closing.is_some() || path.expected_until.is_some_and(|until| now < until) {
             return None;
         }
         if path.relay_lost {

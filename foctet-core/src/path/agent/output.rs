@@ -46,7 +46,12 @@ impl PathAgent {
         let mut at = self.sampled_at + self.sample_every();
         for path in self.paths.iter().filter(|path| path.closing.is_none()) {
             let closes = path.liveness.suspect_since().map(|since| since + path.liveness.pto());
-            let deadlines = [path.liveness.deadline(self.config.silence), closes, path.proving_deadline()];
+            let deadlines = [
+                path.liveness.deadline(self.config.silence),
+                closes,
+                path.proving_deadline(),
+                path.expected_until,
+            ];
             // What is overdue waits for a sample, and not for us.
             at = deadlines
                 .into_iter()

@@ -124,6 +124,36 @@ fn a_suspect_path_is_pinged_another_takes_over_and_it_is_closed_once_that_answer
     assert!(wanted.contains(&Action::Close { id: 1, why: CloseReason::NoAnswer }), "{wanted:?}");
 }
 
+/// Both relays are out of reach, and one comes back; what is wanted within a second and a half, and later.
+fn relay_2_comes_back(hand: &mut Hand, paths: &mut [(u32, Counters)]) -> [Vec<Action>; 2] {
+    hand.agent.handle_path_opened(hand.now, 0, relay(1));
+    hand.agent.handle_path_opened(hand.now, 1, relay(2));
+    hand.answered(ms(2000), paths);
+    paths.iter_mut().for_each(|(_, counters)| counters.sent += 1);
+    hand.silence(ms(3000), paths);
+    assert!(hand.agent.is_stalled());
+    for n in [1, 2] {
+        hand.agent.handle_relay_lost(hand.now, relay(n).relay().unwrap());
+    }
+    hand.silence(ms(7000), paths);
+    hand.agent.handle_relay_back(hand.now, relay(2).relay().unwrap());
+    [ms(1400), ms(200)].map(|time| {
+        paths[1].1.received += 1;
+        hand.silence(time, paths)
+    })
+}
+
+#[test]
+fn after_an_outage_a_path_whose_relay_is_not_back_yet_is_not_closed_at_once() {
+    let is_close = |action: &Action| matches!(action, Action::Close { .. });
+    let mut hand = Hand::new(Role::Dialler);
+    let [soon, later] = relay_2_comes_back(&mut hand, &mut [(0, rtt(40)), (1, rtt(40))]);
+    assert_eq!(hand.agent.selected(), Some(1));
+    assert!(!soon.iter().any(is_close), "{soon:?}");
+    let closed = Action::Close { id: 0, why: CloseReason::RelayLost };
+    assert!(later.contains(&closed), "it never came: {later:?}");
+}
+
 #[test]
 fn a_suspect_path_that_answers_is_taken_again_and_believed_longer() {
     let mut hand = Hand::new(Role::Dialler);
