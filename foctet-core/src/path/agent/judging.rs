@@ -13,10 +13,10 @@ const MEASURED: u32 = 3;
 /// Between two changes for the sake of speed.
 const SPEED_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long, once the first path answers after none did, the others are waited for. Closing one keeps what was in flight on it
-/// for three probe timeouts (draft-ietf-quic-multipath, section 3.4), and where packets that an outage held up were delivered
-/// late, these are as long as the outage. A path that comes back is told in one round trip what was lost. Mostly they do
-/// come back, connections to relays one after the other within a second.
+/// How long, once the first path answers after none did, relayed ones are waited for. Closing one keeps what was in flight on it
+/// for three probe timeouts (draft-ietf-quic-multipath, section 3.4), and these are as long as the outage where packets were
+/// delivered late, which connections to relays had held up. A path that comes back tells in one round trip what was lost, and
+/// mostly they do, one after the other within a second.
 const RETURN_GRACE: Duration = Duration::from_millis(1500);
 
 /// Between two resets of the probes' backoff while nothing comes back on any path.
@@ -83,7 +83,7 @@ impl PathAgent {
             if !stalled {
                 // The first has answered. The others get as long as that from now on, their probes being far apart.
                 for path in self.paths.iter_mut().filter(|path| !path.is_alive() && path.closing.is_none()) {
-                    path.expected_until = Some(now + RETURN_GRACE);
+                    path.expected_until = (!path.key.is_direct()).then(|| now + RETURN_GRACE);
                     path.liveness.forgive(now);
                     path.wants_ping = true;
                 }
