@@ -32,6 +32,8 @@ pub(super) struct Path {
     pub(super) remote: Option<PathStatus>,
     /// Since when the peer, which was on it with us, is so no more.
     pub(super) left_at: Option<Instant>,
+    /// The peer, which decides, has left it for a worse one. It knows why, and we may not.
+    pub(super) doubted: bool,
     pub(super) relay_lost: bool,
     /// Since when the peer has left its relay.
     pub(super) relay_left: Option<Instant>,
@@ -59,6 +61,7 @@ impl Path {
             told: None,
             remote: None,
             left_at: None,
+            doubted: false,
             relay_lost: false,
             relay_left: None,
             closing: None,
@@ -77,8 +80,8 @@ impl Path {
                 () => Health::Alive,
             },
             standing: match self.probation_until {
-                None => Standing::Trusted,
-                Some(_) => Standing::Probation,
+                None if !self.doubted => Standing::Trusted,
+                _ => Standing::Probation,
             },
             reach: match () {
                 () if self.key.is_direct() => Reach::Direct,

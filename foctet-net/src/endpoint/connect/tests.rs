@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use foctet_core::{NodeId, TransportAddr};
+use foctet_core::{NodeAddr, NodeId, TransportAddr};
 use tokio::sync::watch;
 
-use super::{Dialling, race};
+use super::{ConnectOptions, Dialling, race};
 use crate::connection::Carrier;
-use crate::path::{DirectPolicy, PathEvent, PathKind, Prefer};
+use crate::error::AttemptError;
+use crate::path::{DirectPolicy, PathEvent, PathKind, Prefer, Transport};
 use crate::quic::{Late, Legs, Sockets, Via};
 use crate::{Connection, Endpoint};
 
@@ -138,6 +139,19 @@ async fn whatever_answers_first_carries_the_connection() {
     let (ours, theirs) = world.dial(&["udp:127.0.0.9:9"]).await;
     exchange(&ours, &theirs).await;
     assert_eq!(ours.paths()[0].kind, PathKind::Relay);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_for_a_relayed_peer_is_no_address_that_anybody_can_name() {
+    let world = World::new().await;
+    world.up.send_replace(true);
+    let via = Via { relay: world.relay, peer: world.bob.id() };
+    let named = sockets(&world.alice).relayed().address(via).unwrap();
+    let addr = NodeAddr::new(world.bob.id()).with_addrs([TransportAddr::udp(named)]);
+    let options = ConnectOptions::default().prefer(Prefer::Only(Transport::Quic));
+    let error = world.alice.connect_with(addr, ALPN, options).await.unwrap_err();
+    assert!(matches!(error.attempts(), [attempt] if attempt.error == AttemptError::NoSocket), "{error}");
+    assert!(world.sent.lock().unwrap().is_empty());
 }
 
 async fn path_of_kind(connection: &Connection, kind: PathKind) {

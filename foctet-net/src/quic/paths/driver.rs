@@ -38,8 +38,8 @@ pub(super) struct Driver {
     /// The relays by which the peer is reached, as it tells.
     listed: watch::Receiver<Vec<NodeId>>,
     peer: NodeId,
-    /// What we last knew of our own addresses.
-    known_own: Vec<SocketAddr>,
+    /// Whether this node ever had an address that others than itself can reach.
+    had_network: bool,
     /// Where the peer says that it may be reached.
     remote: BTreeSet<SocketAddr>,
     samples: BTreeMap<u32, Sample>,
@@ -85,7 +85,7 @@ impl Driver {
             lost: BTreeSet::new(),
             listed,
             peer,
-            known_own: Vec::new(),
+            had_network: false,
             remote: BTreeSet::new(),
             samples: BTreeMap::new(),
             counted: Counted::new(Arc::clone(&shared)),
@@ -222,23 +222,17 @@ impl Driver {
             .path(noq::PathId::ZERO)
             .and_then(|path| path.remote_address().ok())
             .is_some_and(|remote| canonical(remote).ip().is_loopback());
-        let own = self.own.borrow_and_update();
-        // The first look changes nothing.
-        let changed = !self.known_own.is_empty() && self.known_own != *own;
-        self.known_own.clone_from(&own);
-        // Loopback says nothing to another machine. Where there is nothing else, both are most likely on this one.
-        let near = near || own.iter().all(|addr| addr.ip().is_loopback());
+        let own = self.own.borrow_and_update().clone();
+        self.had_network |= own.iter().any(|addr| !addr.ip().is_loopback());
+        // Loopback says nothing to another machine. Where there never was anything else, both are most likely on this one.
+        let near = near || !self.had_network;
         let mut addrs: Vec<SocketAddr> = Vec::new();
-        for addr in own.iter() {
-            if (near || !addr.ip().is_loopback()) && !addrs.contains(addr) {
-                addrs.push(*addr);
+        for addr in own {
+            if (near || !addr.ip().is_loopback()) && !addrs.contains(&addr) {
+                addrs.push(addr);
             }
         }
-        drop(own);
         self.agent.handle_local_candidates(now(), &addrs);
-        if changed {
-            self.agent.handle_network_changed(now());
-        }
     }
 
     fn learn_relays(&mut self) {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::limits;
 use crate::path::DirectPolicy;
-use crate::quic::socket::{Sockets, Via};
+use crate::quic::socket::{Sockets, Via, is_mapped};
 use crate::relay::RelaysState;
 
 /// Between two resets of the probes' backoff. A reset is for all connections of an endpoint, as noq has it.
@@ -84,7 +84,7 @@ impl PathsShared {
         loop {
             let (udp, relays) = {
                 let addr = addr.borrow_and_update();
-                (addr.udp().collect(), addr.relays().to_vec())
+                (addr.udp().filter(|addr| !is_mapped(addr.ip())).collect(), addr.relays().to_vec())
             };
             replace(&self.own, udp);
             replace(&self.own_relays, relays);
