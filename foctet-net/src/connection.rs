@@ -16,7 +16,7 @@ pub(crate) use carrier::Carrier;
 pub(crate) use finishing::Finishing;
 
 use crate::error::{ConnectionError, SendDatagramError};
-use crate::path::{ConnectionStats, PathEvents, PathInfo, Transport};
+use crate::path::{ConnectionStats, PathEvents, PathInfo, Transport, WhyNotDirect};
 use crate::relay::{Joined, Relays};
 use crate::stream::{RecvStream, SendStream};
 
@@ -90,6 +90,12 @@ impl Connection {
     /// The paths that the connection has now.
     pub fn paths(&self) -> Vec<PathInfo> {
         self.inner.carrier.paths()
+    }
+
+    /// Why no direct path carries the data, as far as this side knows now; `None` if one does. The dialler, who looks for
+    /// one, mostly knows more than the acceptor.
+    pub fn why_not_direct(&self) -> Option<WhyNotDirect> {
+        self.inner.carrier.why_not_direct()
     }
 
     /// What happens to the paths from now on.
@@ -298,15 +304,15 @@ impl Connection {
         self.inner.carrier.delivered().await;
     }
 
-    /// How many packets were sent; see [`told`](Self::told).
-    pub(crate) fn packets_sent(&self) -> u64 {
-        self.inner.carrier.packets_sent()
+    /// Waits until a connection that was closed has sent a packet that says so, where it sends packets. The caller bounds the
+    /// time.
+    pub(crate) async fn told(&self) {
+        self.inner.carrier.told().await;
     }
 
-    /// Waits until a connection that was closed has sent a packet that says so, where it sends packets: more than
-    /// it had sent before. The caller bounds the time.
-    pub(crate) async fn told(&self, before: u64) {
-        self.inner.carrier.told(before).await;
+    /// Waits until the peer has answered a packet that said so, where it answers at all, for as long as that may take.
+    pub(crate) async fn answered(&self) {
+        self.inner.carrier.answered().await;
     }
 
     /// Waits until a connection that is over has told the peer.

@@ -1,3 +1,4 @@
+mod explaining;
 mod judging;
 mod output;
 
@@ -39,11 +40,14 @@ pub struct Config {
     /// that stops is asked about. By default 200 ms: eight times the peer's largest delay of acknowledgements, so that
     /// its machine may be busy.
     pub silence: Duration,
+    /// Whether this side never tells its addresses, and so never gets a direct path. By default no. It changes nothing but
+    /// [what is said of it](PathAgent::why_not_direct): without [`PathAgent::allow_direct`] there is none.
+    pub relayed_only: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { silence: Duration::from_millis(200) }
+        Self { silence: Duration::from_millis(200), relayed_only: false }
     }
 }
 
@@ -75,6 +79,8 @@ pub struct PathAgent {
     stalled: bool,
     /// When the network changed or the machine woke up, until something has come in since.
     unheard_since: Option<Instant>,
+    peer_takes_no_part: bool,
+    udp_blocked: bool,
     reset_at: Option<Instant>,
     wants_reset: Option<Reset>,
     sampled_at: Instant,
@@ -98,6 +104,8 @@ impl PathAgent {
             relays: Relays::default(),
             stalled: false,
             unheard_since: None,
+            peer_takes_no_part: false,
+            udp_blocked: false,
             reset_at: None,
             wants_reset: None,
             sampled_at: now,
@@ -268,6 +276,16 @@ impl PathAgent {
         let now = self.tick(now);
         self.candidates.remove_remote(addr);
         self.decide(now);
+    }
+
+    /// The peer does not negotiate NAT traversal: there will be no direct path but what the connection began on.
+    pub fn handle_peer_takes_no_part(&mut self) {
+        self.peer_takes_no_part = true;
+    }
+
+    /// Whether UDP seems to be blocked where we are: relays are reached, and not over UDP.
+    pub fn handle_udp_blocked(&mut self, blocked: bool) {
+        self.udp_blocked = blocked;
     }
 
     /// The peer may be told our addresses from now on: the application has accepted it.

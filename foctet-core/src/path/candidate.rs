@@ -66,6 +66,19 @@ impl Candidates {
         self.remote.retain(|known| *known != addr);
     }
 
+    pub(super) fn is_allowed(&self) -> bool {
+        self.allowed
+    }
+
+    pub(super) fn has_local(&self) -> bool {
+        !self.local.is_empty()
+    }
+
+    /// How many the peer has told.
+    pub(super) fn of_peer(&self) -> usize {
+        self.remote.len()
+    }
+
     /// Whether both ends can be tried.
     pub(super) fn ready(&self) -> bool {
         self.allowed && !self.local.is_empty() && !self.remote.is_empty()

@@ -34,6 +34,8 @@ pub(super) struct Rounds {
     starts: VecDeque<Instant>,
     /// None is of use for now: nothing gets out.
     held: bool,
+    /// Those since there was a direct path, or since the world has changed.
+    fruitless: u32,
 }
 
 impl Rounds {
@@ -44,14 +46,14 @@ impl Rounds {
 
     /// The world has changed: pauses begin anew.
     pub(super) fn restart(&mut self) {
-        self.step = 0;
+        (self.step, self.fruitless) = (0, 0);
     }
 
     /// To be told always: whether there is a direct path that may be relied on.
     pub(super) fn set_direct(&mut self, now: Instant, direct: bool) {
         if direct {
             self.retry = None;
-            self.step = 0;
+            self.restart();
         } else if self.retry.is_none() {
             self.retry = Some(now);
         }
@@ -67,6 +69,11 @@ impl Rounds {
             self.asked = self.asked.map(|asked| asked.max(at));
             self.retry = self.retry.map(|_| at);
         }
+    }
+
+    /// How many have found nothing so far.
+    pub(super) fn fruitless(&self) -> u32 {
+        self.fruitless
     }
 
     /// When the next one is due.
@@ -95,6 +102,7 @@ impl Rounds {
         }
         self.starts.push_back(now);
         self.asked = None;
+        self.fruitless = self.fruitless.saturating_add(1);
         if self.retry.is_some() {
             let pause = FIRST_PAUSE.saturating_mul(1 << self.step).min(LONGEST_PAUSE);
             self.retry = Some(now + pause);

@@ -4,3 +4,4 @@ mod pair;
 mod rounds;
 mod rules;
 mod sim;
+mod why;
