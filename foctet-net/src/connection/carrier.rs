@@ -292,30 +292,28 @@ impl Carrier {
         }
     }
 
-    /// Waits until the close is sent, which the caller bounds: noq does it at once, but in a task of its own.
-    pub(crate) async fn told(&self) {
-        let Self::Quic { connection, .. } = self else { return };
-        while connection.stats().frame_tx.connection_close == 0 {
-            sleep(LOOK_SOON).await;
-        }
-    }
-
-    /// Waits for the peer's answer to the close, as long as a connection should (RFC 9000, section 10.2). Whatever else comes
-    /// from the peer meanwhile is answered by the close again, should it be lost.
-    pub(crate) async fn answered(&self) {
-        let Self::Quic { connection, .. } = self else { return };
-        let answer = async {
-            while connection.stats().frame_rx.connection_close == 0 {
-                sleep(LOOK_SOON).await;
-            }
-        };
-        timeout((self.rtt() * CLOSING_ROUND_TRIPS).max(LEAST_CLOSING), answer).await.ok();
-    }
-
     /// Waits until the peer has been told that the connection is over. noq tells it for the whole endpoint.
     pub(crate) async fn drained(&self) {
         if let Self::Tcp { mux, .. } = self {
             mux.drained().await;
         }
     }
+}
+
+/// Waits until the close is sent, which the caller bounds: noq does it at once, but in a task of its own.
+pub(super) async fn told(connection: &noq::Connection) {
+    while connection.stats().frame_tx.connection_close == 0 {
+        sleep(LOOK_SOON).await;
+    }
+}
+
+/// Waits for the peer's answer to the close, as long as a connection should (RFC 9000, section 10.2). Whatever else comes from
+/// the peer meanwhile is answered by the close again, should it be lost.
+pub(super) async fn answered(connection: &noq::Connection, rtt: Duration) {
+    let answer = async {
+        while connection.stats().frame_rx.connection_close == 0 {
+            sleep(LOOK_SOON).await;
+        }
+    };
+    timeout((rtt * CLOSING_ROUND_TRIPS).max(LEAST_CLOSING), answer).await.ok();
 }

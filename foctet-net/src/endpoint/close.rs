@@ -5,9 +5,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Inner;
-use crate::connection::Connection;
-use crate::error::ConnectionError;
-use crate::path::Transport;
+use crate::connection::Ending;
 
 /// How long the delivery of what was finished may take.
 const DELIVERY: Duration = Duration::from_secs(3);
@@ -37,29 +35,26 @@ pub(super) async fn close(inner: &Inner) {
 
     // One may have come up meanwhile.
     connections = inner.live.all();
-    // Those that the peer has ended have no close to send.
-    let sent: Vec<_> = connections
-        .iter()
-        .filter(|connection| matches!(connection.close_reason(), None | Some(ConnectionError::LocallyClosed)))
-        .cloned()
-        .collect();
+    // Those that were dropped a moment ago may not have told their peers yet, and are awaited as if they were open.
+    let mut ending = inner.live.take_ending();
+    ending.extend(connections.iter().map(|connection| connection.end(CODE, REASON)));
+    drop(connections);
+    // Those that the peer has ended have nothing to tell it.
+    ending.retain(|ending| !ending.is_over());
     // A dial that was given up is none of them, and its peer's answer may never come.
     let has_legs = !inner.relays.state().relays.is_empty();
-    let awaits_quic = sent.iter().any(|connection| connection.transport() == Transport::Quic) || has_legs;
-    for connection in &connections {
-        connection.close(CODE, REASON);
-    }
+    let awaits_quic = has_legs || ending.iter().any(Ending::is_quic);
     let goodbyes = async {
         // What goes through relays must be there before the legs to them end: a packet may be lost on the way.
         if has_legs {
             let until = Instant::now() + TOLD_WITHIN;
-            for connection in &sent {
-                timeout_at(until, connection.told()).await.ok();
+            for ending in &ending {
+                timeout_at(until, ending.told()).await.ok();
             }
-            each(sent, |connection| async move { connection.answered().await }).await;
+            each(ending.clone(), |ending| async move { ending.answered().await }).await;
             inner.relays.flushed().await;
         }
-        each(connections, |connection| async move { connection.drained().await }).await;
+        each(ending, |ending| async move { ending.drained().await }).await;
         inner.relays.close().await;
         if let Some(quic) = &inner.quic {
             quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
@@ -76,11 +71,8 @@ pub(super) async fn close(inner: &Inner) {
     }
 }
 
-/// Does something for every connection at once.
-async fn each<F: Future<Output = ()> + Send + 'static>(
-    connections: Vec<Connection>,
-    what: impl Fn(Connection) -> F,
-) {
-    let mut tasks: JoinSet<()> = connections.into_iter().map(what).collect();
+/// Does something for all at once.
+async fn each<T, F: Future<Output = ()> + Send + 'static>(all: Vec<T>, what: impl Fn(T) -> F) {
+    let mut tasks: JoinSet<()> = all.into_iter().map(what).collect();
     while tasks.join_next().await.is_some() {}
 }
