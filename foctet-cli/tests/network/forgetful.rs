@@ -61,9 +61,9 @@ async fn connect(endpoint: &Endpoint, to: &NodeAddr) -> (Connection, PathEvents)
         // It may be direct by now, and the event of that is still to come, or was before.
         let mut moved = is_direct(&connection);
         while !(moved && is_direct(&connection) && has_relayed(&connection)) {
-            match events.next().await.expect("the connection lives") {
-                PathEvent::Selected { path, .. } => moved = path.kind == PathKind::Direct,
-                _ => {}
+            let event = events.next().await.expect("the connection lives");
+            if let PathEvent::Selected { path, .. } = event {
+                moved = path.kind == PathKind::Direct;
             }
         }
     };

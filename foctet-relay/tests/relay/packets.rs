@@ -108,7 +108,7 @@ async fn what_is_no_protocol_ends_the_leg() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_packet_that_comes_with_the_end_of_a_leg_is_carried() {
     for transport in BOTH {
         let relay = relay("").await;
