@@ -22,6 +22,10 @@ const MAX_WORKERS: usize = 4;
 /// as a write to a pipe that no one reads, has no claim on the user's time.
 const CLEAN_UP: Duration = Duration::from_secs(2);
 
+/// And how long where the user does not want to wait: what a thread of a library needs to come to a point where the process
+/// may end.
+const CLEAN_UP_AT_ONCE: Duration = Duration::from_millis(200);
+
 /// Runs the program.
 pub(crate) fn run() -> Exit {
     match parse() {
@@ -123,11 +127,25 @@ where
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(async {
-                let interrupt = Interrupt::install(Arc::clone(&report)).map_err(|error| internal(&error))?;
-                command(Arc::clone(&report), interrupt).await
+                let interrupt = match Interrupt::install() {
+                    Ok(interrupt) => interrupt,
+                    Err(error) => return Some(Err(internal(&error))),
+                };
+                let insisting = interrupt.clone();
+                tokio::select! {
+                    biased;
+                    () = insisting.insisted() => None,
+                    result = command(Arc::clone(&report), interrupt) => Some(result),
+                }
             });
-            runtime.shutdown_timeout(CLEAN_UP);
-            result
+            runtime.shutdown_timeout(if result.is_some() { CLEAN_UP } else { CLEAN_UP_AT_ONCE });
+            match result {
+                Some(result) => result,
+                None => {
+                    report.clear();
+                    return Exit::Interrupted;
+                }
+            }
         }
         Err(error) => Err(internal(&error)),
     };

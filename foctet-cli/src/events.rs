@@ -150,6 +150,9 @@ pub(crate) struct Path {
     pub(crate) remote: String,
     /// The last round trip in milliseconds, to the microsecond.
     pub(crate) rtt_ms: f64,
+    /// Of a relayed one, as far as it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why_not_direct: Option<String>,
 }
 
 /// The other side of a benchmark.
@@ -188,7 +191,13 @@ mod tests {
     use super::*;
 
     fn path() -> Path {
-        Path { kind: "direct".to_owned(), transport: "quic", remote: "127.0.0.1:7".to_owned(), rtt_ms: 0.25 }
+        Path {
+            kind: "direct".to_owned(),
+            transport: "quic",
+            remote: "127.0.0.1:7".to_owned(),
+            rtt_ms: 0.25,
+            why_not_direct: None,
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use foctet_net::{Connection, PathKind};
+use foctet_net::Connection;
 use foctet_transfer::Ping;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -88,21 +88,6 @@ fn summary(connection: &Connection, mut trips: Vec<f64>) -> Option<Event> {
         median_ms: trips.get(trips.len() / 2).copied()?,
         max_ms: trips.last().copied()?,
         path: session::path(connection),
-        why_not_direct: why_not_direct(connection),
-    })
-}
-
-/// Why no direct path is in use, as far as that is known; `None` if one is.
-pub(crate) fn why_not_direct(connection: &Connection) -> Option<String> {
-    let paths = connection.paths();
-    if paths.iter().any(|path| path.in_use && path.kind == PathKind::Direct) {
-        return None;
-    }
-    let direct = paths.iter().find(|path| path.kind == PathKind::Direct);
-    Some(match direct {
-        Some(path) => {
-            format!("the direct path to {} is open, but another one is in use", path.remote)
-        }
-        None => "no direct path is open".to_owned(),
+        why_not_direct: session::why_not_direct(connection),
     })
 }

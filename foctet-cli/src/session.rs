@@ -156,5 +156,11 @@ pub(crate) fn path(connection: &Connection) -> events::Path {
         },
         remote: remote.to_string(),
         rtt_ms: rtt.as_micros() as f64 / 1000.0,
+        why_not_direct: why_not_direct(connection).filter(|_| kind != PathKind::Direct),
     }
+}
+
+/// Why `connection` is not direct, as far as this side knows; `None` if it is.
+pub(crate) fn why_not_direct(connection: &Connection) -> Option<String> {
+    connection.why_not_direct().map(|why| why.to_string())
 }

@@ -1,32 +1,39 @@
 //! Ctrl-C and its kin: once to stop cleanly, twice to stop at once. The operating system's part is in this file.
 
 use std::io;
-use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::exit::Exit;
-use crate::report::Report;
+
+/// How long the program has to end in order after the second signal. Beyond it, it hangs in a call of the operating
+/// system's, and ends from where it is.
+const HANGS_AFTER: Duration = Duration::from_secs(2);
 
 /// Tells when the user wants the program to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
-    requested: watch::Receiver<bool>,
+    /// How often.
+    requested: watch::Receiver<u8>,
 }
 
 impl Interrupt {
-    /// Starts listening for SIGINT and SIGTERM. The second one ends the process, whatever it is doing.
+    /// Starts listening for SIGINT and SIGTERM. The second one [ends](Self::insisted) the process, whatever it is doing.
     ///
     /// # Errors
     /// When the operating system lets no handler be installed.
-    pub(crate) fn install(report: Arc<Report>) -> io::Result<Self> {
+    pub(crate) fn install() -> io::Result<Self> {
         let mut signals = Signals::new()?;
-        let (tx, requested) = watch::channel(false);
+        let (tx, requested) = watch::channel(0);
         tokio::spawn(async move {
             signals.next().await;
-            let _ = tx.send(true);
+            tx.send_replace(1);
             signals.next().await;
-            report.clear();
+            tx.send_replace(2);
+            // Not at once: libraries may abort a process that exits while another thread is at work in them, as AWS-LC does.
+            sleep(HANGS_AFTER).await;
             std::process::exit(Exit::Interrupted.code().into());
         });
         Ok(Self { requested })
@@ -37,8 +44,20 @@ impl Interrupt {
     /// # Cancel safety
     /// Safe: the wish is remembered.
     pub(crate) async fn requested(&self) {
+        self.requested_times(1).await;
+    }
+
+    /// Waits until the user wants to stop at once, whatever is lost by it.
+    ///
+    /// # Cancel safety
+    /// Safe: the wish is remembered.
+    pub(crate) async fn insisted(&self) {
+        self.requested_times(2).await;
+    }
+
+    async fn requested_times(&self, times: u8) {
         // The sender lives as long as the process: an error cannot come before the wish.
-        if self.requested.clone().wait_for(|requested| *requested).await.is_err() {
+        if self.requested.clone().wait_for(|requested| *requested >= times).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -186,6 +186,7 @@ mod tests {
             transport,
             remote: remote.to_owned(),
             rtt_ms: 1.0,
+            why_not_direct: None,
         };
         let direct = path("direct", "quic", "192.0.2.1:7");
         let relay = path("relay", "quic", "192.0.2.9:7");

@@ -38,6 +38,7 @@ mod relays;
 mod rounds;
 mod score;
 mod state;
+mod why;
 
 pub use action::{Action, CloseReason, PathStatus};
 pub use agent::{Config, MAX_PATHS_WATCHED, PathAgent, Role};
@@ -46,6 +47,7 @@ pub use counters::Counters;
 pub use event::{ChangeReason, Event};
 pub use key::PathKey;
 pub use rounds::MAX_ROUNDS_PER_MINUTE;
+pub use why::WhyNotDirect;
 
 #[cfg(test)]
 mod tests;

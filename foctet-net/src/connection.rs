@@ -1,22 +1,25 @@
 //! A connection to a peer, whatever carries it.
 
 mod carrier;
+mod ending;
 mod finishing;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use foctet_core::{NodeId, RelayAddr};
 
 pub(crate) use carrier::Carrier;
+pub(crate) use ending::Ending;
 pub(crate) use finishing::Finishing;
 
+use crate::endpoint::Live;
 use crate::error::{ConnectionError, SendDatagramError};
-use crate::path::{ConnectionStats, PathEvents, PathInfo, Transport};
+use crate::path::{ConnectionStats, PathEvents, PathInfo, Transport, WhyNotDirect};
 use crate::relay::{Joined, Relays};
 use crate::stream::{RecvStream, SendStream};
 
@@ -45,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) finishing: Finishing,
     /// The legs to the relays through which it may travel.
     legs: Mutex<Vec<Arc<Joined>>>,
+    /// Who awaits that the peer is told once it is dropped.
+    live: OnceLock<Weak<Live>>,
     /// Whether this side has closed it. The transports disagree on what can be read then; here nothing can.
     closed_here: AtomicBool,
 }
@@ -57,6 +62,7 @@ impl Connection {
             alpn: alpn.into(),
             finishing: Finishing::default(),
             legs: Mutex::default(),
+            live: OnceLock::new(),
             closed_here: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
@@ -90,6 +96,12 @@ impl Connection {
     /// The paths that the connection has now.
     pub fn paths(&self) -> Vec<PathInfo> {
         self.inner.carrier.paths()
+    }
+
+    /// Why no direct path carries the data, as far as this side knows now; `None` if one does. The dialler, who looks for
+    /// one, mostly knows more than the acceptor.
+    pub fn why_not_direct(&self) -> Option<WhyNotDirect> {
+        self.inner.carrier.why_not_direct()
     }
 
     /// What happens to the paths from now on.
@@ -298,20 +310,20 @@ impl Connection {
         self.inner.carrier.delivered().await;
     }
 
-    /// How many packets were sent; see [`told`](Self::told).
-    pub(crate) fn packets_sent(&self) -> u64 {
-        self.inner.carrier.packets_sent()
-    }
-
-    /// Waits until a connection that was closed has sent a packet that says so, where it sends packets: more than
-    /// it had sent before. The caller bounds the time.
-    pub(crate) async fn told(&self, before: u64) {
-        self.inner.carrier.told(before).await;
-    }
-
     /// Waits until a connection that is over has told the peer.
     pub(crate) async fn drained(&self) {
         self.inner.carrier.drained().await;
+    }
+
+    /// From now on what is left when it is dropped is told there.
+    pub(crate) fn tell_when_dropped(&self, live: &Arc<Live>) {
+        self.inner.live.get_or_init(|| Arc::downgrade(live));
+    }
+
+    /// Closes the connection with this code and reason, if it is not over yet, and gives what is to be awaited then.
+    pub(crate) fn end(&self, code: u64, reason: &[u8]) -> Ending {
+        self.close(code, reason);
+        Ending::of(&self.inner.carrier)
     }
 
     /// Once this side has closed the connection, nothing more is read from it.
@@ -330,6 +342,14 @@ impl Connection {
     /// The application has taken the connection.
     pub(crate) fn accepted(&self) {
         self.inner.carrier.accepted();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(live) = self.live.get().and_then(Weak::upgrade) {
+            live.dropped(Ending::of(&self.carrier));
+        }
     }
 }
 

@@ -68,6 +68,7 @@ mod os;
 mod path;
 pub use path::{
     ConnectionStats, DirectPolicy, PathEvent, PathEvents, PathInfo, PathKind, Prefer, Transport, Transports,
+    WhyNotDirect,
 };
 
 mod quic;

@@ -7,5 +7,6 @@ mod silence;
 
 pub use direct::DirectPolicy;
 pub use events::{PathEvent, PathEvents};
+pub use foctet_core::path::WhyNotDirect;
 pub use info::{ConnectionStats, PathInfo, PathKind, Prefer, Transport, Transports};
 pub(crate) use silence::Progress;

@@ -12,4 +12,4 @@ pub(crate) use accept::accept;
 pub(crate) use config::QuicConfig;
 pub(crate) use dial::{Late, QuicDialler, dial};
 pub(crate) use paths::{PathsShared, Watched};
-pub(crate) use socket::{Legs, Receiver, Sockets, Via};
+pub(crate) use socket::{Legs, Receiver, Sockets, Via, is_mapped};

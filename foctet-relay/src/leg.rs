@@ -72,13 +72,18 @@ async fn run(shared: &Arc<Shared>, connection: &Connection) -> Result<(), CloseC
         // Before anything that others tell it.
         say(&mut send, &welcome).await?;
         let mut forwarder = Forwarder::new(Arc::clone(shared), Arc::clone(&client), limits.channels);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = forwarder.run() => ended,
             ended = control::hear(shared, &client, frames) => ended,
             () = control::speak(send, told) => Ok(()),
             () = splice::take(shared, &client) => Ok(()),
             _ = connection.closed() => Ok(()),
+        };
+        if ended.is_ok() && connection.close_reason().is_some() {
+            // What came with the end, which a close to a peer often does. It is there already, and nothing comes after it.
+            forwarder.run().await?;
         }
+        ended
     };
     let ended = ended.await;
     shared.leave(client.id, joined.serial);

@@ -274,6 +274,33 @@ async fn closing_an_endpoint_reaches_the_peers_of_relayed_connections_at_once() 
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_closes_in_the_middle_of_a_stream_is_heard_through_its_relay() {
+    for n in 0..8 {
+        let relay = relay(40).await;
+        let endpoint = || builder().relay_only(true);
+        let bob = endpoint().alpns([ALPN]).relays([relay.addr()]).build().await.unwrap();
+        let alice = endpoint().build().await.unwrap();
+        timeout(PATIENCE, bob.online()).await.expect("a relay serves Bob");
+        let (ours, theirs) = connect(&alice, &bob, bob.addr()).await;
+        let mut send = ours.open_uni().await.unwrap();
+        let writing = tokio::spawn(async move { while send.write_all(&[7; 10_000]).await.is_ok() {} });
+        let mut recv = theirs.accept_uni().await.unwrap();
+        let mut buffer = vec![0; 10_000];
+        for _ in 0..30 {
+            recv.read(&mut buffer).await.unwrap();
+        }
+        let reading =
+            tokio::spawn(async move { while recv.read(&mut buffer).await.is_ok_and(|n| n.is_some()) {} });
+        let (closing, told) = if n % 2 == 0 { (&alice, &theirs) } else { (&bob, &ours) };
+        let closed = timeout(Duration::from_secs(5), async { tokio::join!(closing.close(), told.closed()) });
+        let ((), error) = closed.await.expect("it is heard, and not by an idle timeout");
+        assert!(matches!(&error, ConnectionError::ApplicationClosed { code: 0, .. }), "{n}: {error:?}");
+        writing.await.unwrap();
+        reading.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_direct_connection_gets_a_new_standby_though_its_relay_died_without_a_word() {
     let (old, new) = (relay(30).await, relay(31).await);

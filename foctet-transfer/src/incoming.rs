@@ -428,6 +428,12 @@ impl Incoming {
                 Ok(()) => break,
                 Err(error) => Fault::from(error),
             };
+            // It may have heard it all the same, and said so before it left.
+            if lost.is_lost()
+                && matches!(self.control.recv_within(LAST_WORD_TIMEOUT).await, Ok(Frame::Confirm))
+            {
+                return Ok(summary);
+            }
             tracing::debug!(error = %lost.error, "the sender could not be told that everything is here");
             let limit = DONE_TIMEOUT.saturating_sub(since.elapsed());
             if !lost.is_lost() || self.reconnect.is_none() {

@@ -139,7 +139,7 @@ async fn measure(
     figures: &mut Figures,
 ) -> Result<(), BenchError> {
     if report.people().is_none() {
-        report.event(&settings_event(args));
+        report.event(&settings::event(args, None));
     }
     for round in 1..=args.rounds.get() {
         for scenario in Scenario::ALL {
@@ -158,20 +158,6 @@ async fn measure(
         }
     }
     Ok(())
-}
-
-fn settings_event(args: &BenchArgs) -> Event {
-    Event::Settings {
-        foctet: settings::VERSION,
-        build: settings::build_name(settings::build()),
-        cores: settings::cores(),
-        cipher_suite: settings::cipher_suite(),
-        key_exchange: settings::key_exchange(),
-        processes: Some(2),
-        there: None,
-        rounds: args.rounds.get(),
-        seconds: args.time.as_secs_f64(),
-    }
 }
 
 fn tell(args: &BenchArgs, report: &Report, figures: &Figures) -> Result<(), Failure> {

@@ -13,9 +13,8 @@ use super::judgement::{self, Judgement};
 use super::measures::{self, Throughput};
 use super::{BenchError, settings};
 use crate::args::BenchArgs;
-use crate::events::{Event, Path, There};
+use crate::events::{Event, Path};
 use crate::exit::Failure;
-use crate::ping::why_not_direct;
 use crate::report::{Report, print};
 use crate::signals::Interrupt;
 use crate::{session, ticket_input, watch};
@@ -108,7 +107,8 @@ fn conclude(
         tell_bounds(report, &judgements, path);
         return Ok(());
     }
-    let why = why_not_direct(connection).filter(|_| path.kind != PathKind::Direct.to_string());
+    let relayed = path.kind != PathKind::Direct.to_string();
+    let why = session::why_not_direct(connection).filter(|_| relayed);
     let text = account::write(args, welcome, machines, &rounds.figures, &judgements, path, why.as_deref());
     print(text.as_bytes()).map_err(|error| BenchError::Output(error).into())
 }
@@ -125,7 +125,7 @@ async fn take_all(
         path.follow();
     }
     if report.people().is_none() {
-        report.event(&settings_event(args, client.welcome()));
+        report.event(&settings::event(args, Some(client.welcome())));
     }
     settings::warn(report, Some(client.welcome()));
     let machines = Machines::measure(args, client, report).await?;
@@ -222,20 +222,6 @@ fn middle(all: &[Throughput]) -> Option<Throughput> {
 fn say(report: &Report, what: &str) {
     if let Some(terminal) = report.people() {
         terminal.bar(|columns| what.chars().take(columns).collect());
-    }
-}
-
-fn settings_event(args: &BenchArgs, there: Welcome) -> Event {
-    Event::Settings {
-        foctet: settings::VERSION,
-        build: settings::build_name(settings::build()),
-        cores: settings::cores(),
-        cipher_suite: settings::cipher_suite(),
-        key_exchange: settings::key_exchange(),
-        processes: None,
-        there: Some(There { build: settings::build_name(there.build), cores: there.cores }),
-        rounds: args.rounds.get(),
-        seconds: args.time.as_secs_f64(),
     }
 }
 

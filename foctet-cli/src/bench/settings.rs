@@ -7,6 +7,7 @@ use foctet_core::bench::{Build, Welcome};
 use foctet_net::Identity;
 
 use crate::args::BenchArgs;
+use crate::events::{Event, There};
 use crate::report::Report;
 
 /// Cores that this process may use.
@@ -41,6 +42,21 @@ pub(super) fn line(other: Option<Welcome>) -> String {
 
 fn cores_in_words(cores: u32) -> String {
     if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") }
+}
+
+/// The same for scripts. Alone on a machine, two processes of this one measure together.
+pub(super) fn event(args: &BenchArgs, other: Option<Welcome>) -> Event {
+    Event::Settings {
+        foctet: VERSION,
+        build: build_name(build()),
+        cores: cores(),
+        cipher_suite: cipher_suite(),
+        key_exchange: key_exchange(),
+        processes: other.is_none().then_some(2),
+        there: other.map(|other| There { build: build_name(other.build), cores: other.cores }),
+        rounds: args.rounds.get(),
+        seconds: args.time.as_secs_f64(),
+    }
 }
 
 /// How to read a figure.

@@ -120,7 +120,13 @@ mod tests {
     use super::*;
 
     fn path() -> Path {
-        Path { kind: "direct".to_owned(), transport: "quic", remote: "192.0.2.1:7".to_owned(), rtt_ms: 12.3 }
+        Path {
+            kind: "direct".to_owned(),
+            transport: "quic",
+            remote: "192.0.2.1:7".to_owned(),
+            rtt_ms: 12.3,
+            why_not_direct: None,
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use foctet_core::{NodeAddr, RelayAddr};
-use foctet_net::{ConnectOptions, Connection, Endpoint, PathEvent, PathKind, Prefer, Transport};
+use foctet_net::{ConnectOptions, Connection, Endpoint, PathEvent, PathEvents, PathKind, Prefer, Transport};
 use testbed::topology::Topology;
 use testbed::{Nat, RouterOptions};
 use tokio::runtime::Runtime;
@@ -51,17 +51,28 @@ async fn answer(relay: &RelayAddr, tell: mpsc::Sender<NodeAddr>, over: oneshot::
     }
 }
 
-async fn connect(endpoint: &Endpoint, to: &NodeAddr) -> Connection {
+/// A connection that has moved to its direct path, with the relayed one behind it, and what happens to them from then on.
+async fn connect(endpoint: &Endpoint, to: &NodeAddr) -> (Connection, PathEvents) {
     let options = ConnectOptions::default().prefer(Prefer::Only(Transport::Quic));
     let connection =
         timeout(PATIENCE, endpoint.connect_with(to.clone(), ALPN, options)).await.unwrap().unwrap();
-    let direct = async {
-        while !is_direct(&connection) {
-            sleep(Duration::from_millis(20)).await;
+    let mut events = connection.path_events();
+    let settled = async {
+        // It may be direct by now, and the event of that is still to come, or was before.
+        let mut moved = is_direct(&connection);
+        while !(moved && is_direct(&connection) && has_relayed(&connection)) {
+            let event = events.next().await.expect("the connection lives");
+            if let PathEvent::Selected { path, .. } = event {
+                moved = path.kind == PathKind::Direct;
+            }
         }
     };
-    timeout(PATIENCE, direct).await.expect("a direct path");
-    connection
+    timeout(PATIENCE, settled).await.expect("a direct path and a relayed one");
+    (connection, events)
+}
+
+fn has_relayed(connection: &Connection) -> bool {
+    connection.paths().iter().any(|path| path.kind == PathKind::Relay)
 }
 
 fn is_direct(connection: &Connection) -> bool {
@@ -77,7 +88,7 @@ async fn exchange(connection: &Connection) {
 }
 
 /// What happened to the paths of a connection since it was last asked.
-async fn news(events: &mut foctet_net::PathEvents) -> Vec<PathEvent> {
+async fn news(events: &mut PathEvents) -> Vec<PathEvent> {
     let mut news = Vec::new();
     while let Ok(Some(event)) = timeout(Duration::from_millis(1), events.next()).await {
         news.push(event);
@@ -103,21 +114,23 @@ fn an_idle_connection_and_an_idle_listener_outlive_what_their_routers_remember()
             let _over: oneshot::Sender<()> = over_tx;
             runtime().block_on(async {
                 let endpoint = endpoint(relay).await;
-                let connection = connect(&endpoint, &to).await;
+                let (connection, mut events) = connect(&endpoint, &to).await;
                 exchange(&connection).await;
-                // Whatever the relayed path still has to do for itself.
-                sleep(Duration::from_secs(1)).await;
-                let mut events = connection.path_events();
                 sleep(IDLE).await;
                 assert!(is_direct(&connection));
-                let bad = |event: &PathEvent| !matches!(event, PathEvent::Opened(_));
+                // That the direct path was selected may be told late.
+                let bad = |event: &PathEvent| match event {
+                    PathEvent::Opened(_) => false,
+                    PathEvent::Selected { path, .. } => path.kind != PathKind::Direct,
+                    _ => true,
+                };
                 let happened: Vec<_> = news(&mut events).await.into_iter().filter(bad).collect();
                 assert!(happened.is_empty(), "{happened:?}");
                 exchange(&connection).await;
                 assert!(is_direct(&connection));
                 // Where it was told to be before all that.
                 let another = self::endpoint(relay).await;
-                exchange(&connect(&another, &to).await).await;
+                exchange(&connect(&another, &to).await.0).await;
             });
         });
         dialling.unwrap();

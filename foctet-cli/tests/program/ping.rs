@@ -5,6 +5,7 @@ use tempfile::tempdir;
 
 use crate::content::file;
 use crate::process::{Process, foctet};
+use crate::relay;
 
 fn ping(ticket: &str, args: &[&str]) -> Process {
     let mut command = foctet(["ping", ticket, "--bind", "127.0.0.1:0"]);
@@ -70,4 +71,25 @@ fn people_read_a_line_for_each() {
     assert!(outcome.stderr.contains("1 round trip: "), "{}", outcome.stderr);
     assert!(outcome.stderr.contains(" ms  direct, TCP, 127.0.0.1:"), "{}", outcome.stderr);
     ping("foctet1nonsense", &["--json"]).finish().assert_failed(2, "ticket-mistyped");
+}
+
+#[test]
+fn a_relayed_path_says_why_it_is_not_direct() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("f");
+    file(&path, 1000, 0);
+    let (_relay, address) = relay::start(&dir.path().join("state"), &[]);
+    let (_sender, ticket) =
+        Process::send(["--relay".as_ref(), address.as_ref(), "--relay-only".as_ref(), path.as_os_str()]);
+    for (args, why) in [
+        (&["--transport", "quic", "--relay-only"][..], "this side uses relays alone"),
+        (&["--transport", "quic"], "the other side looks for no direct path"),
+        (&["--transport", "tcp"], "a TCP connection stays with the relay that it began on"),
+    ] {
+        let outcome = ping(&ticket, &[&["--json", "-c", "1"][..], args].concat()).finish();
+        outcome.assert_success();
+        let summary = outcome.event("pinged");
+        assert_eq!(summary["why_not_direct"], why, "{args:?}");
+        assert_eq!(summary["path"]["why_not_direct"], why, "{args:?}");
+    }
 }

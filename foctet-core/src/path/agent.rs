@@ -1,3 +1,4 @@
+mod explaining;
 mod judging;
 mod output;
 
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::candidate::Candidates;
 use super::relays::Relays;
-use super::rounds::Rounds;
+use super::rounds::{Rounds, SETTLE};
 use super::state::{Deaths, Path};
 use super::{ChangeReason, CloseReason, Counters, Event, PathKey, PathStatus};
 use crate::NodeId;
@@ -17,9 +18,6 @@ pub const MAX_PATHS_WATCHED: usize = 16;
 
 /// Events that wait to be taken; the oldest are dropped.
 const MAX_EVENTS: usize = 32;
-
-/// Addresses mostly come in bursts, and one round does for all of a burst.
-const CANDIDATES_SETTLE: Duration = Duration::from_millis(250);
 
 /// When nobody has called for so long, the machine slept (or the process stood still): the longest sampling pause is a
 /// third of it.
@@ -42,11 +40,14 @@ pub struct Config {
     /// that stops is asked about. By default 200 ms: eight times the peer's largest delay of acknowledgements, so that
     /// its machine may be busy.
     pub silence: Duration,
+    /// Whether this side never tells its addresses, and so never gets a direct path. By default no. It changes nothing but
+    /// [what is said of it](PathAgent::why_not_direct): without [`PathAgent::allow_direct`] there is none.
+    pub relayed_only: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { silence: Duration::from_millis(200) }
+        Self { silence: Duration::from_millis(200), relayed_only: false }
     }
 }
 
@@ -76,6 +77,10 @@ pub struct PathAgent {
     rounds: Rounds,
     relays: Relays,
     stalled: bool,
+    /// When the network changed or the machine woke up, until something has come in since.
+    unheard_since: Option<Instant>,
+    peer_takes_no_part: bool,
+    udp_blocked: bool,
     reset_at: Option<Instant>,
     wants_reset: Option<Reset>,
     sampled_at: Instant,
@@ -98,6 +103,9 @@ impl PathAgent {
             rounds: Rounds::default(),
             relays: Relays::default(),
             stalled: false,
+            unheard_since: None,
+            peer_takes_no_part: false,
+            udp_blocked: false,
             reset_at: None,
             wants_reset: None,
             sampled_at: now,
@@ -117,6 +125,8 @@ impl PathAgent {
             path.remote = Some(PathStatus::Available);
         }
         self.paths.push(path);
+        // That took a round trip.
+        self.unheard_since = None;
         self.relays.opened(now, key);
         self.decide(now);
     }
@@ -162,7 +172,7 @@ impl PathAgent {
         if let Some(path) = self.path_mut(id) {
             let before = path.remote.replace(status);
             match status {
-                PathStatus::Available => path.left_at = None,
+                PathStatus::Available => (path.left_at, path.doubted) = (None, false),
                 PathStatus::Backup if before == Some(PathStatus::Available) && selected == Some(id) => {
                     path.left_at = Some(now);
                 }
@@ -176,13 +186,18 @@ impl PathAgent {
     /// and then [`handle_timeout`](Self::handle_timeout) is called.
     pub fn handle_counters(&mut self, now: Instant, id: u32, counters: Counters) {
         let now = self.tick(now);
+        let unheard_since = self.unheard_since;
         let Some(path) = self.path_mut(id) else { return };
         if path.liveness.observe(now, counters) {
             // So that the peer, too, hears that it works.
             path.wants_ping = true;
         }
-        if path.liveness.round_trips() > 0 {
-            let key = path.key;
+        let heard = unheard_since.is_some_and(|since| path.liveness.has_heard_since(since));
+        let proved = (path.liveness.round_trips() > 0).then_some(path.key);
+        if heard {
+            self.unheard_since = None;
+        }
+        if let Some(key) = proved {
             self.relays.proved(key);
         }
     }
@@ -233,11 +248,16 @@ impl PathAgent {
     }
 
     /// The addresses at which this node may be reached, best first, instead of those before. The peer is told of
-    /// [`MAX_CANDIDATES`](super::MAX_CANDIDATES) at most, and only once [allowed](Self::allow_direct).
+    /// [`MAX_CANDIDATES`](super::MAX_CANDIDATES) at most, and only once [allowed](Self::allow_direct). If they are others than
+    /// before, the network has changed, and that need not be told besides.
     pub fn handle_local_candidates(&mut self, now: Instant, addrs: &[SocketAddr]) {
         let now = self.tick(now);
-        if self.candidates.set_local(addrs) {
-            self.rounds.ask(now + CANDIDATES_SETTLE);
+        let change = self.candidates.set_local(addrs);
+        if change.moved {
+            self.network_changed(now);
+        }
+        if change.new {
+            self.rounds.ask(now + SETTLE);
         }
         self.decide(now);
     }
@@ -246,7 +266,7 @@ impl PathAgent {
     pub fn handle_remote_candidate(&mut self, now: Instant, addr: SocketAddr) {
         let now = self.tick(now);
         if self.candidates.add_remote(addr) {
-            self.rounds.ask(now + CANDIDATES_SETTLE);
+            self.rounds.ask(now + SETTLE);
         }
         self.decide(now);
     }
@@ -258,6 +278,16 @@ impl PathAgent {
         self.decide(now);
     }
 
+    /// The peer does not negotiate NAT traversal: there will be no direct path but what the connection began on.
+    pub fn handle_peer_takes_no_part(&mut self) {
+        self.peer_takes_no_part = true;
+    }
+
+    /// Whether UDP seems to be blocked where we are: relays are reached, and not over UDP.
+    pub fn handle_udp_blocked(&mut self, blocked: bool) {
+        self.udp_blocked = blocked;
+    }
+
     /// The peer may be told our addresses from now on: the application has accepted it.
     pub fn allow_direct(&mut self, now: Instant) {
         let now = self.tick(now);
@@ -267,13 +297,13 @@ impl PathAgent {
         self.decide(now);
     }
 
-    /// Interfaces, addresses or routes of this machine have changed: every path is asked, and lost ones are tried again.
+    /// Interfaces, addresses or routes of this machine have changed: every path is asked, and lost ones are tried again
+    /// once something comes back.
     pub fn handle_network_changed(&mut self, now: Instant) {
         let now = self.tick(now);
-        self.deaths.forget();
-        self.rounds.restart();
-        self.rounds.ask(now);
-        self.probe_all(now);
+        self.network_changed(now);
+        // What changes with it is told in a moment.
+        self.rounds.ask(now + SETTLE);
         self.decide(now);
     }
 
@@ -312,6 +342,12 @@ impl PathAgent {
         self.now
     }
 
+    fn network_changed(&mut self, now: Instant) {
+        self.deaths.forget();
+        self.rounds.restart();
+        self.probe_all(now);
+    }
+
     fn woke_up(&mut self, now: Instant) {
         for path in &mut self.paths {
             path.liveness.forgive(now);
@@ -325,6 +361,7 @@ impl PathAgent {
             path.wants_ping = true;
         }
         self.wants_reset = Some(Reset::News);
+        self.unheard_since = Some(now).filter(|_| !self.paths.is_empty());
         self.relays.hurry(now);
     }
 

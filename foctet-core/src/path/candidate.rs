@@ -10,11 +10,22 @@ pub const MAX_CANDIDATES: usize = 12;
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     allowed: bool,
+    /// Whether there ever was one of ours.
+    had_local: bool,
     /// Ours, best first.
     local: Vec<SocketAddr>,
     told: BTreeSet<SocketAddr>,
     /// The peer's, the newest last.
     remote: VecDeque<SocketAddr>,
+}
+
+/// What other addresses of ours mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Change {
+    /// There is one that was not there before.
+    pub(super) new: bool,
+    /// They are others than before, and not merely the first.
+    pub(super) moved: bool,
 }
 
 impl Candidates {
@@ -23,8 +34,8 @@ impl Candidates {
         !std::mem::replace(&mut self.allowed, true)
     }
 
-    /// Replaces ours. Whether there is a new one.
-    pub(super) fn set_local(&mut self, addrs: &[SocketAddr]) -> bool {
+    /// Replaces ours. What that changes.
+    pub(super) fn set_local(&mut self, addrs: &[SocketAddr]) -> Change {
         let mut local: Vec<SocketAddr> = Vec::new();
         for addr in addrs.iter().copied().filter(is_usable) {
             if local.len() < MAX_CANDIDATES && !local.contains(&addr) {
@@ -32,8 +43,11 @@ impl Candidates {
             }
         }
         let new = local.iter().any(|addr| !self.local.contains(addr));
+        let gone = self.local.iter().any(|addr| !local.contains(addr));
+        let first = !self.had_local;
+        self.had_local |= !local.is_empty();
         self.local = local;
-        new
+        Change { new, moved: !first && (new || gone) }
     }
 
     /// Whether it is new.
@@ -50,6 +64,19 @@ impl Candidates {
 
     pub(super) fn remove_remote(&mut self, addr: SocketAddr) {
         self.remote.retain(|known| *known != addr);
+    }
+
+    pub(super) fn is_allowed(&self) -> bool {
+        self.allowed
+    }
+
+    pub(super) fn has_local(&self) -> bool {
+        !self.local.is_empty()
+    }
+
+    /// How many the peer has told.
+    pub(super) fn of_peer(&self) -> usize {
+        self.remote.len()
     }
 
     /// Whether both ends can be tried.

@@ -25,7 +25,7 @@ pub(super) enum Health {
 pub(super) enum Standing {
     /// It has never died, or has proved itself since.
     Trusted,
-    /// It died, and is back too short to be relied on.
+    /// It died, and is back too short to be relied on; or the peer does not rely on it.
     Probation,
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Path {
     pub(super) remote: Option<PathStatus>,
     /// Since when the peer, which was on it with us, is so no more.
     pub(super) left_at: Option<Instant>,
+    /// The peer, which decides, has left it for a worse one. It knows why, and we may not.
+    pub(super) doubted: bool,
     pub(super) relay_lost: bool,
     /// Until when it is not closed, because the whole network was gone a moment ago.
     pub(super) expected_until: Option<Instant>,
@@ -61,6 +63,7 @@ impl Path {
             told: None,
             remote: None,
             left_at: None,
+            doubted: false,
             relay_lost: false,
             expected_until: None,
             relay_left: None,
@@ -80,8 +83,8 @@ impl Path {
                 () => Health::Alive,
             },
             standing: match self.probation_until {
-                None => Standing::Trusted,
-                Some(_) => Standing::Probation,
+                None if !self.doubted => Standing::Trusted,
+                _ => Standing::Probation,
             },
             reach: match () {
                 () if self.key.is_direct() => Reach::Direct,

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use foctet_core::NodeId;
 use tokio::sync::broadcast;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::error::{ConnectionError, SendDatagramError};
-use crate::path::{ConnectionStats, PathEvent, PathInfo, PathKind, Progress, Transport};
+use crate::path::{ConnectionStats, PathEvent, PathInfo, PathKind, Progress, Transport, WhyNotDirect};
 use crate::quic;
 use crate::stream::{RecvCarrier, SendCarrier};
 
@@ -18,6 +18,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// How often to look whether a close was sent.
 const LOOK_SOON: Duration = Duration::from_millis(1);
+
+/// How long an answer to a close is waited for: three probe timeouts of some two round trips each, and more than a busy
+/// machine needs.
+const CLOSING_ROUND_TRIPS: u32 = 6;
+const LEAST_CLOSING: Duration = Duration::from_millis(200);
 
 /// What carries a connection. The set is closed, so an enum.
 pub(crate) enum Carrier {
@@ -65,6 +70,13 @@ impl Carrier {
                 rtt: self.rtt(),
                 in_use: true,
             }],
+        }
+    }
+
+    pub(crate) fn why_not_direct(&self) -> Option<WhyNotDirect> {
+        match self {
+            Self::Quic { connection } => connection.why_not_direct(),
+            Self::Tcp { relay, .. } => relay.map(|_| WhyNotDirect::OverTcp),
         }
     }
 
@@ -280,26 +292,28 @@ impl Carrier {
         }
     }
 
-    /// UDP packets sent; none over TCP.
-    pub(crate) fn packets_sent(&self) -> u64 {
-        match self {
-            Self::Quic { connection, .. } => connection.stats().udp_tx.datagrams,
-            Self::Tcp { .. } => 0,
-        }
-    }
-
-    /// Waits for the next packet after so many, which the caller bounds: noq sends a close at once, but in a task of its own.
-    pub(crate) async fn told(&self, before: u64) {
-        let Self::Quic { connection, .. } = self else { return };
-        while connection.stats().udp_tx.datagrams <= before {
-            sleep(LOOK_SOON).await;
-        }
-    }
-
     /// Waits until the peer has been told that the connection is over. noq tells it for the whole endpoint.
     pub(crate) async fn drained(&self) {
         if let Self::Tcp { mux, .. } = self {
             mux.drained().await;
         }
     }
+}
+
+/// Waits until the close is sent, which the caller bounds: noq does it at once, but in a task of its own.
+pub(super) async fn told(connection: &noq::Connection) {
+    while connection.stats().frame_tx.connection_close == 0 {
+        sleep(LOOK_SOON).await;
+    }
+}
+
+/// Waits for the peer's answer to the close, as long as a connection should (RFC 9000, section 10.2). Whatever else comes from
+/// the peer meanwhile is answered by the close again, should it be lost.
+pub(super) async fn answered(connection: &noq::Connection, rtt: Duration) {
+    let answer = async {
+        while connection.stats().frame_rx.connection_close == 0 {
+            sleep(LOOK_SOON).await;
+        }
+    };
+    timeout((rtt * CLOSING_ROUND_TRIPS).max(LEAST_CLOSING), answer).await.ok();
 }

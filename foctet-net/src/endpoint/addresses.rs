@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::os::{InterfaceAddr, interface_addrs};
+use crate::quic::is_mapped;
 use crate::relay::{MAX_HOMES, RelayState, RelaysState};
 
 /// How often the interfaces are looked at. A change is noticed late by this much at most; asking costs some 50 us.
@@ -167,7 +168,7 @@ fn node_addr(id: NodeId, listening: &[Listening], interfaces: &[InterfaceAddr]) 
 
 /// `None`: of no use to anybody.
 fn rank(interface: &str, ip: IpAddr) -> Option<Rank> {
-    if ip.is_unspecified() || ip.is_multicast() {
+    if ip.is_unspecified() || ip.is_multicast() || is_mapped(ip) {
         return None;
     }
     if ip.is_loopback() {
@@ -279,10 +280,8 @@ mod tests {
     }
 
     #[test]
-    fn no_address_is_for_multicast_or_one_link() {
-        assert_eq!(
-            of(BOTH, &[("e", "224.0.0.1"), ("e", "ff02::1"), ("e", "fe80::9"), ("e", "0.0.0.0")]),
-            [""; 0]
-        );
+    fn no_address_is_for_multicast_or_one_link_or_stands_for_a_relayed_peer() {
+        let interfaces = ["224.0.0.1", "ff02::1", "fe80::9", "0.0.0.0", "fd3b:92c7:51e4::9"];
+        assert_eq!(of(BOTH, &interfaces.map(|ip| ("e", ip))), [""; 0]);
     }
 }

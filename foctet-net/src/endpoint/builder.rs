@@ -201,6 +201,7 @@ impl Builder {
         let paths = |endpoint, sockets| {
             PathsShared::new(endpoint, sockets, direct, tell_relays_late, self.max_idle_timeout)
         };
+        let over_udp = self.relay_transports.contains(Transport::Quic);
         let quic = open_quic(&mut bound, config, self.relay_only, paths)?;
         let mux = tcp::mux_config(self.max_idle_timeout, &self.limits);
         let relays = Relays::new(LegDialler {
@@ -271,7 +272,7 @@ impl Builder {
         tasks.spawn(addresses::watch(announced, relays.watch_state(), addr_tx, network_changed));
         if let Some(quic) = &quic {
             tasks.spawn(Arc::clone(&quic.paths).follow_addr(addr.clone()));
-            tasks.spawn(Arc::clone(&quic.paths).follow_relays(relays.watch_state()));
+            tasks.spawn(Arc::clone(&quic.paths).follow_relays(relays.watch_state(), over_udp));
         }
         let local_addrs = local_addrs(&listening);
         tracing::debug!(id = %identity.id().fmt_short(), ?local_addrs, "endpoint bound");

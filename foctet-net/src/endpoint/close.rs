@@ -5,9 +5,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Inner;
-use crate::connection::Connection;
-use crate::error::ConnectionError;
-use crate::path::Transport;
+use crate::connection::Ending;
 
 /// How long the delivery of what was finished may take.
 const DELIVERY: Duration = Duration::from_secs(3);
@@ -15,9 +13,8 @@ const DELIVERY: Duration = Duration::from_secs(3);
 /// How long the peers' answers to our closing are waited for after that.
 const GOODBYES: Duration = Duration::from_secs(1);
 
-/// How long to wait until closes have left this node. It is not known of a connection that was closed here a moment ago
-/// whether its close has.
-const TOLD_WITHIN: Duration = Duration::from_millis(20);
+/// How long to wait until closes have left this node: noq's tasks for that may be late on a busy machine.
+const TOLD_WITHIN: Duration = Duration::from_millis(250);
 
 /// What the peers of connections that were still open are told.
 const CODE: u64 = 0;
@@ -38,26 +35,26 @@ pub(super) async fn close(inner: &Inner) {
 
     // One may have come up meanwhile.
     connections = inner.live.all();
-    // Those that the peer has ended have no close to send.
-    let sent: Vec<_> = connections
-        .iter()
-        .filter(|connection| matches!(connection.close_reason(), None | Some(ConnectionError::LocallyClosed)))
-        .map(|connection| (connection.clone(), connection.packets_sent()))
-        .collect();
+    // Those that were dropped a moment ago may not have told their peers yet, and are awaited as if they were open.
+    let mut ending = inner.live.take_ending();
+    ending.extend(connections.iter().map(|connection| connection.end(CODE, REASON)));
+    drop(connections);
+    // Those that the peer has ended have nothing to tell it.
+    ending.retain(|ending| !ending.is_over());
     // A dial that was given up is none of them, and its peer's answer may never come.
-    let awaits_quic = sent.iter().any(|(connection, _)| connection.transport() == Transport::Quic)
-        || !inner.relays.state().relays.is_empty();
-    for connection in &connections {
-        connection.close(CODE, REASON);
-    }
+    let has_legs = !inner.relays.state().relays.is_empty();
+    let awaits_quic = has_legs || ending.iter().any(Ending::is_quic);
     let goodbyes = async {
-        // What goes through relays must be on its way before the legs to them end.
-        let until = Instant::now() + TOLD_WITHIN;
-        for (connection, before) in sent {
-            timeout_at(until, connection.told(before)).await.ok();
+        // What goes through relays must be there before the legs to them end: a packet may be lost on the way.
+        if has_legs {
+            let until = Instant::now() + TOLD_WITHIN;
+            for ending in &ending {
+                timeout_at(until, ending.told()).await.ok();
+            }
+            each(ending.clone(), |ending| async move { ending.answered().await }).await;
+            inner.relays.flushed().await;
         }
-        inner.relays.flushed().await;
-        each(connections, |connection| async move { connection.drained().await }).await;
+        each(ending, |ending| async move { ending.drained().await }).await;
         inner.relays.close().await;
         if let Some(quic) = &inner.quic {
             quic.endpoint.close(noq::VarInt::from_u32(0), REASON);
@@ -74,11 +71,8 @@ pub(super) async fn close(inner: &Inner) {
     }
 }
 
-/// Does something for every connection at once.
-async fn each<F: Future<Output = ()> + Send + 'static>(
-    connections: Vec<Connection>,
-    what: impl Fn(Connection) -> F,
-) {
-    let mut tasks: JoinSet<()> = connections.into_iter().map(what).collect();
+/// Does something for all at once.
+async fn each<T, F: Future<Output = ()> + Send + 'static>(all: Vec<T>, what: impl Fn(T) -> F) {
+    let mut tasks: JoinSet<()> = all.into_iter().map(what).collect();
     while tasks.join_next().await.is_some() {}
 }

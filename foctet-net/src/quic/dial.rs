@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foctet_core::path::Role;
 use foctet_core::{NodeId, TransportAddr};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::accept::peer;
 use super::config::QuicConfig;
@@ -168,8 +168,10 @@ async fn confirm(
     let connection = connecting.await.map_err(|error| failed(&error).unproved())?;
     let watched = Watched::new(connection.clone(), Role::Dialler, dialling.expected, primary, relays, paths);
     let carrier = Carrier::Quic { connection: watched };
-    let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
+    let mut contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
+    let asked = Instant::now();
     connection.handshake_confirmed().await.map_err(|error| failed(&error))?;
+    contender.note_round_trip(asked.elapsed());
     let (alpn, got) = peer(&connection).map_err(AttemptError::Tls)?;
     // The verifier has made sure already; whoever changes it finds this still in the way.
     if got != dialling.expected {

@@ -86,9 +86,9 @@ impl Sockets {
         &self.relayed
     }
 
-    /// Whether there is a socket that can send there, or a relay that may.
+    /// Whether there is a socket that can send to an address that somebody named.
     pub(crate) fn reaches(&self, destination: SocketAddr) -> bool {
-        is_mapped(destination.ip()) || self.route(destination, None).is_some()
+        !is_mapped(destination.ip()) && self.route(destination, None).is_some()
     }
 
     /// Whether everything goes through relays.

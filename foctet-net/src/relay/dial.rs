@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::endpoint::{Contender, Dialling, preferring};
 use crate::identity::Identity;
 use crate::path::{Transport, Transports};
-use crate::quic::QuicDialler;
+use crate::quic::{QuicDialler, is_mapped};
 use crate::{quic, tcp};
 
 /// What carries the packets of a leg.
@@ -76,7 +76,8 @@ impl LegDialler {
     ) -> Result<Connection, LegError> {
         let relay = relays.first().ok_or(LegError::NoLeg)?.id();
         let mut addrs = resolve(relays).await?;
-        addrs.retain(wanted);
+        // A leg never goes through another one.
+        addrs.retain(|addr| wanted(addr) && !is_mapped(addr.ip()));
         let wanted = |transport| self.has(transport) && only.is_none_or(|only| only == transport);
         let udp = if wanted(Transport::Quic) { addrs.clone() } else { Vec::new() };
         let tcp = if wanted(Transport::Tcp) { addrs } else { Vec::new() };

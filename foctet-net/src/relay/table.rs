@@ -12,6 +12,7 @@ use super::error::LegError;
 use super::leg::Leg;
 use super::status::{Limited, RelayState, RelayStatus, RelaysState};
 use crate::path::Transport;
+use crate::quic::is_mapped;
 
 /// Legs besides the homes. A connection needs those of its peer, at most two; a handful serves several.
 pub(super) const MAX_EXTRA_LEGS: usize = 4;
@@ -225,7 +226,9 @@ impl Table {
         entry.condition = Condition::Connecting { since, failures, last_error: Some(error) };
     }
 
+    /// Where the relay sees us. What can only be a stand-in of somebody's for a relayed peer is no such address.
     pub(super) fn observed(&mut self, relay: NodeId, addr: Option<SocketAddr>) {
+        let addr = addr.filter(|addr| !is_mapped(addr.ip()));
         if let Some(Condition::Up { observed_udp, .. }) = self.condition(relay) {
             *observed_udp = addr;
         }

@@ -107,3 +107,21 @@ async fn what_is_no_protocol_ends_the_leg() {
         assert_eq!(end(&client.connection).await, CloseCode::Protocol);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_packet_that_comes_with_the_end_of_a_leg_is_carried() {
+    for transport in BOTH {
+        let relay = relay("").await;
+        let bob = Client::join(&relay, 2, transport).await;
+        for n in 10..30 {
+            let alice = Client::join(&relay, n, transport).await;
+            let room = alice.connection.datagram_send_space();
+            alice.packet(Address::Peer(id(2)), &[n]);
+            while alice.connection.datagram_send_space() < room {
+                tokio::task::yield_now().await;
+            }
+            alice.connection.close(0, b"");
+            assert_eq!(bob.heard().await.1, [n], "{transport}");
+        }
+    }
+}

@@ -29,8 +29,10 @@ impl PathAgent {
         self.judge_stall(now);
         self.close_the_dead(now);
         self.select(now);
+        self.rounds.hold(now, self.stalled || self.unheard_since.is_some());
+        // One that is merely suspect will answer or be closed, and a false alarm is worth no round.
         let direct = self.paths.iter().any(|path| {
-            path.is_alive() && path.key.is_direct() && path.score().standing == Standing::Trusted
+            path.closing.is_none() && path.key.is_direct() && path.score().standing == Standing::Trusted
         });
         self.rounds.set_direct(now, direct);
     }
@@ -142,12 +144,23 @@ impl PathAgent {
             return;
         }
         let why = self.why_change(to);
+        if why == ChangeReason::PeerMoved {
+            self.doubt_what_the_peer_left(to);
+        }
         if why == ChangeReason::Faster {
             self.sped_up_at = Some(now);
         }
         let from = self.selected.replace(to);
         self.fallen = None;
         self.tell(Event::Changed { from, to, why });
+    }
+
+    /// A peer that moves to a worse path has evidence against the better one, which counts when we choose ourselves.
+    fn doubt_what_the_peer_left(&mut self, to: u32) {
+        let Some(new) = self.path(to).map(Path::score) else { return };
+        if let Some(old) = self.selected.and_then(|id| self.path_mut(id)) {
+            old.doubted |= old.score() < new && old.remote == Some(PathStatus::Backup);
+        }
     }
 
     /// The path that ought to carry the data.

@@ -104,6 +104,41 @@ fn a_relay_that_is_lost_is_left_at_once_and_joined_again_when_it_is_back() {
 }
 
 #[test]
+fn after_a_relay_is_lost_neither_end_takes_the_direct_path_that_died_before() {
+    for (sender, after) in
+        [DIALLER, ACCEPTOR].into_iter().flat_map(|end| (260..420).step_by(20).map(move |after| (end, after)))
+    {
+        let mut sim = Sim::new(3).with_path(relay(1), 30).with_path(relay(2), 60).with_path(direct(1), 20);
+        sim.ends[sender].bulk = true;
+        sim.at(5 * SECOND, |sim| {
+            assert_eq!(sim.selected(DIALLER), Some(direct(1)));
+            sim.blackhole(direct(1), true);
+            sim.measure();
+        });
+        let lost_at = 5 * SECOND + ms(after);
+        sim.at(lost_at, |sim| {
+            sim.blackhole(relay(1), true);
+            let now = sim.now;
+            for end in &mut sim.ends {
+                end.agent.handle_relay_lost(now, relay(1).relay().unwrap());
+            }
+        });
+        sim.run(8 * SECOND);
+        for end in [DIALLER, ACCEPTOR] {
+            let taken = |(at, event): &(Duration, Event)| match event {
+                // The direct path was the third to open.
+                Event::Changed { to, .. } if *at >= lost_at => Some(*to),
+                _ => None,
+            };
+            let taken: Vec<u32> = sim.ends[end].events.iter().filter_map(taken).collect();
+            assert!(!taken.contains(&2), "end {end}, {after} ms after the direct path died: {taken:?}");
+            assert_eq!(sim.selected(end), Some(relay(2)));
+        }
+        assert!(sim.ends[1 - sender].longest_gap < ms(350), "{:?}", sim.ends[1 - sender].longest_gap);
+    }
+}
+
+#[test]
 fn the_dialler_follows_the_peer_from_relay_to_relay_without_a_stall() {
     for sender in [DIALLER, ACCEPTOR] {
         let mut sim = Sim::new(4).with_path(relay(1), 20).with_link(relay(2), 40).with_link(relay(3), 40);

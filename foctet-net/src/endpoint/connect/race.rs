@@ -29,12 +29,20 @@ const SPLICES_AFTER: Duration = Duration::from_secs(3);
 /// A connection that is up, in a race that is not over. Dropped before it is chosen, it tells the peer so.
 pub(crate) struct Contender {
     connection: Connection,
+    /// How long one round trip took, where that was seen.
+    trip: Option<Duration>,
     chosen: bool,
 }
 
 impl Contender {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, chosen: false }
+        Self { connection, trip: None, chosen: false }
+    }
+
+    /// Notes how long one round trip took. What the connection has measured may be more by as long as it waited for a relay,
+    /// or for an address that does not answer: all of that is a round trip to it.
+    pub(crate) fn note_round_trip(&mut self, trip: Duration) {
+        self.trip = Some(trip);
     }
 
     /// Ends the race: this is the connection.
@@ -44,7 +52,8 @@ impl Contender {
     }
 
     pub(crate) fn rtt(&self) -> Duration {
-        self.connection.rtt()
+        let measured = self.connection.rtt();
+        self.trip.map_or(measured, |trip| trip.min(measured))
     }
 }
 

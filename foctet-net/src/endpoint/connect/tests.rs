@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use foctet_core::{NodeId, TransportAddr};
+use foctet_core::{NodeAddr, NodeId, TransportAddr};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::{Dialling, race};
+use super::{ConnectOptions, Dialling, race};
 use crate::connection::Carrier;
-use crate::path::{DirectPolicy, PathEvent, PathKind, Prefer};
+use crate::error::AttemptError;
+use crate::path::{DirectPolicy, PathEvent, PathKind, Prefer, Transport, WhyNotDirect};
 use crate::quic::{Late, Legs, Sockets, Via};
 use crate::{Connection, Endpoint};
 
@@ -76,6 +78,10 @@ impl World {
 
     /// Dials Bob at some addresses and through the relay.
     async fn dial(&self, addrs: &[&str]) -> (Connection, Connection) {
+        self.dial_preferring(addrs, Prefer::Latency).await
+    }
+
+    async fn dial_preferring(&self, addrs: &[&str], prefer: Prefer) -> (Connection, Connection) {
         let addrs: Vec<_> = addrs.iter().map(|addr| addr.parse().unwrap()).collect();
         let dialling = Arc::new(Dialling::new(&self.alice.inner, self.bob.id(), ALPN, addrs.clone()));
         let via = Via { relay: self.relay, peer: self.bob.id() };
@@ -85,8 +91,7 @@ impl World {
             up: Box::pin(async move { up.wait_for(|up| *up).await.is_ok() }),
         };
         let dial = async {
-            let contender =
-                race::race(&self.alice.inner, &dialling, &addrs, vec![late], Prefer::Latency).await;
+            let contender = race::race(&self.alice.inner, &dialling, &addrs, vec![late], prefer).await;
             let connection = contender.unwrap().choose();
             crate::hello::say(&connection, crate::hello::Hello::default()).await.unwrap();
             connection
@@ -138,6 +143,57 @@ async fn whatever_answers_first_carries_the_connection() {
     let (ours, theirs) = world.dial(&["udp:127.0.0.9:9"]).await;
     exchange(&ours, &theirs).await;
     assert_eq!(ours.paths()[0].kind, PathKind::Relay);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_for_a_relayed_peer_is_no_address_that_anybody_can_name() {
+    let world = World::new().await;
+    world.up.send_replace(true);
+    let via = Via { relay: world.relay, peer: world.bob.id() };
+    let named = sockets(&world.alice).relayed().address(via).unwrap();
+    let addr = NodeAddr::new(world.bob.id()).with_addrs([TransportAddr::udp(named)]);
+    let options = ConnectOptions::default().prefer(Prefer::Only(Transport::Quic));
+    let error = world.alice.connect_with(addr, ALPN, options).await.unwrap_err();
+    assert!(matches!(error.attempts(), [attempt] if attempt.error == AttemptError::NoSocket), "{error}");
+    assert!(world.sent.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_relay_took_to_come_up_is_no_part_of_the_grace_for_tcp() {
+    let world = World::new().await;
+    // It takes the connection and says nothing.
+    let silent = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let silent = TransportAddr::tcp(silent.local_addr().unwrap()).to_string();
+    let begun = Instant::now();
+    let coming_up = async {
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        world.up.send_replace(true);
+    };
+    let addrs = [&*silent];
+    let (_connection, ()) = tokio::join!(world.dial_preferring(&addrs, Prefer::Throughput), coming_up);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_side_says_why_a_connection_is_not_direct() {
+    let world = World::with(DirectPolicy::Never).await;
+    world.up.send_replace(true);
+    let (ours, theirs) = world.dial(&[]).await;
+    let both = || (ours.why_not_direct(), theirs.why_not_direct());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(both(), (Some(WhyNotDirect::PeerTakesNoPart), Some(WhyNotDirect::Forbidden)));
+
+    let world = World::new().await;
+    world.up.send_replace(true);
+    let (ours, theirs) = world.dial(&[]).await;
+    let both = || (ours.why_not_direct(), theirs.why_not_direct());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(both(), (Some(WhyNotDirect::NotYetAllowed), Some(WhyNotDirect::PeerTries)));
+    ours.allow_direct();
+    path_of_kind(&ours, PathKind::Direct).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(both(), (None, None));
 }
 
 async fn path_of_kind(connection: &Connection, kind: PathKind) {

@@ -14,7 +14,7 @@ use tokio::time::sleep_until;
 use super::canonical;
 use super::shared::{Counted, PathsShared};
 use super::watched::PathTable;
-use crate::path::{PathEvent, Transport};
+use crate::path::{DirectPolicy, PathEvent, Transport};
 use crate::quic::config::MAX_PATHS;
 use crate::quic::socket::is_mapped;
 
@@ -24,6 +24,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Watches the paths of one connection from one end, and does what its agent says. Does not keep the connection alive.
 pub(super) struct Driver {
     connection: noq::WeakConnectionHandle,
+    role: Role,
     shared: Arc<PathsShared>,
     table: Arc<PathTable>,
     agent: PathAgent,
@@ -35,11 +36,15 @@ pub(super) struct Driver {
     network: watch::Receiver<u64>,
     lost_relays: watch::Receiver<BTreeSet<NodeId>>,
     lost: BTreeSet<NodeId>,
+    /// Whether relays are reached, and not over UDP.
+    udp_blocked: watch::Receiver<bool>,
     /// The relays by which the peer is reached, as it tells.
     listed: watch::Receiver<Vec<NodeId>>,
     peer: NodeId,
-    /// What we last knew of our own addresses.
-    known_own: Vec<SocketAddr>,
+    /// Whether this node ever had an address that others than itself can reach.
+    had_network: bool,
+    /// Whether the peer was told an address of ours.
+    has_told: bool,
     /// Where the peer says that it may be reached.
     remote: BTreeSet<SocketAddr>,
     samples: BTreeMap<u32, Sample>,
@@ -71,10 +76,15 @@ impl Driver {
         lost_relays.mark_changed();
         let mut own = shared.own.subscribe();
         own.mark_changed();
+        let mut config = Config::default();
+        config.relayed_only = shared.policy == DirectPolicy::Never;
+        let mut udp_blocked = shared.udp_blocked.subscribe();
+        udp_blocked.mark_changed();
         let mut driver = Self {
             connection: connection.weak_handle(),
+            role,
             table,
-            agent: PathAgent::new(now(), role, Config::default()),
+            agent: PathAgent::new(now(), role, config),
             closed: connection.on_closed(),
             paths: connection.path_events(),
             told: connection.nat_traversal_updates(),
@@ -83,9 +93,11 @@ impl Driver {
             network: shared.network.subscribe(),
             lost_relays,
             lost: BTreeSet::new(),
+            udp_blocked,
             listed,
             peer,
-            known_own: Vec::new(),
+            had_network: false,
+            has_told: false,
             remote: BTreeSet::new(),
             samples: BTreeMap::new(),
             counted: Counted::new(Arc::clone(&shared)),
@@ -122,6 +134,7 @@ impl Driver {
                 Ok(()) = self.network.changed() => Woken::Network,
                 Ok(()) = self.lost_relays.changed() => Woken::Relays,
                 Ok(()) = self.listed.changed() => Woken::Listed,
+                Ok(()) = self.udp_blocked.changed() => Woken::Udp,
                 () = sleep_until(at.into()) => Woken::Timeout,
             };
             let Some(connection) = self.connection.upgrade() else { return };
@@ -139,6 +152,7 @@ impl Driver {
                 Woken::Network => self.agent.handle_network_changed(now()),
                 Woken::Relays => self.learn_relays(),
                 Woken::Listed => self.learn_listed(),
+                Woken::Udp => self.agent.handle_udp_blocked(*self.udp_blocked.borrow_and_update()),
                 Woken::Timeout => self.sample(&connection),
             }
             self.settle(&connection);
@@ -203,7 +217,13 @@ impl Driver {
 
     /// Only the dialler is told, and only by a peer that allows it.
     fn learn_remote(&mut self, connection: &noq::Connection) {
-        let Ok(told) = connection.get_remote_nat_traversal_addresses() else { return };
+        if self.role == Role::Acceptor {
+            return;
+        }
+        let Ok(told) = connection.get_remote_nat_traversal_addresses() else {
+            self.agent.handle_peer_takes_no_part();
+            return;
+        };
         let told: BTreeSet<_> = told.into_iter().map(canonical).collect();
         for gone in self.remote.difference(&told) {
             self.agent.handle_remote_candidate_removed(now(), *gone);
@@ -222,23 +242,17 @@ impl Driver {
             .path(noq::PathId::ZERO)
             .and_then(|path| path.remote_address().ok())
             .is_some_and(|remote| canonical(remote).ip().is_loopback());
-        let own = self.own.borrow_and_update();
-        // The first look changes nothing.
-        let changed = !self.known_own.is_empty() && self.known_own != *own;
-        self.known_own.clone_from(&own);
-        // Loopback says nothing to another machine. Where there is nothing else, both are most likely on this one.
-        let near = near || own.iter().all(|addr| addr.ip().is_loopback());
+        let own = self.own.borrow_and_update().clone();
+        self.had_network |= own.iter().any(|addr| !addr.ip().is_loopback());
+        // Loopback says nothing to another machine. Where there never was anything else, both are most likely on this one.
+        let near = near || !self.had_network;
         let mut addrs: Vec<SocketAddr> = Vec::new();
-        for addr in own.iter() {
-            if (near || !addr.ip().is_loopback()) && !addrs.contains(addr) {
-                addrs.push(*addr);
+        for addr in own {
+            if (near || !addr.ip().is_loopback()) && !addrs.contains(&addr) {
+                addrs.push(addr);
             }
         }
-        drop(own);
         self.agent.handle_local_candidates(now(), &addrs);
-        if changed {
-            self.agent.handle_network_changed(now());
-        }
     }
 
     fn learn_relays(&mut self) {
@@ -274,6 +288,7 @@ impl Driver {
             self.act(connection, action);
         }
         self.table.select(self.agent.selected());
+        self.table.explain(self.agent.why_not_direct());
         self.counted.set_stalled(self.agent.is_stalled());
         while let Some(event) = self.agent.poll_event() {
             if let Event::Changed { to, why, .. } = event
@@ -304,9 +319,12 @@ impl Driver {
                 let probed = connection.initiate_nat_traversal_round().map_or(0, |probed| probed.len());
                 tracing::debug!(addresses = probed, "a NAT traversal round");
             }
-            Action::AddCandidate(addr) => {
-                connection.add_nat_traversal_address(addr).ok();
-            }
+            Action::AddCandidate(addr) => match connection.add_nat_traversal_address(addr) {
+                Ok(()) => self.has_told = true,
+                // It wants none at all. Where it wants some, the best were first.
+                Err(_) if !self.has_told => self.agent.handle_peer_takes_no_part(),
+                Err(_) => {}
+            },
             Action::RemoveCandidate(addr) => {
                 connection.remove_nat_traversal_address(addr).ok();
             }
@@ -339,6 +357,7 @@ enum Woken {
     Network,
     Relays,
     Listed,
+    Udp,
     Timeout,
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use foctet_core::path::PathKey;
 use foctet_core::{NodeAddr, NodeId, RelayAddr};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::limits;
-use crate::path::DirectPolicy;
-use crate::quic::socket::{Sockets, Via};
-use crate::relay::RelaysState;
+use crate::path::{DirectPolicy, Transport};
+use crate::quic::socket::{Sockets, Via, is_mapped};
+use crate::relay::{RelayState, RelaysState};
 
 /// Between two resets of the probes' backoff. A reset is for all connections of an endpoint, as noq has it.
 const RESET_PAUSE: Duration = Duration::from_secs(1);
@@ -38,11 +38,16 @@ pub(crate) struct PathsShared {
     pub(super) network: watch::Sender<u64>,
     /// Relays that are out of reach.
     pub(super) lost_relays: watch::Sender<BTreeSet<NodeId>>,
+    /// Whether relays are reached, and not over UDP, though we try.
+    pub(super) udp_blocked: watch::Sender<bool>,
     pub(crate) endpoint: noq::Endpoint,
     pub(super) keep_alive_direct: Duration,
     pub(super) keep_alive_relayed: Duration,
     resets: Mutex<Resets>,
 }
+
+/// How long UDP may take to reach a relay that was reached over TCP.
+const UDP_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct Resets {
@@ -67,6 +72,7 @@ impl PathsShared {
             own_relays: watch::Sender::default(),
             network: watch::Sender::default(),
             lost_relays: watch::Sender::default(),
+            udp_blocked: watch::Sender::default(),
             endpoint,
             keep_alive_direct: limits::keep_direct_path_alive(max_idle_timeout),
             keep_alive_relayed: limits::keep_alive(max_idle_timeout),
@@ -84,7 +90,7 @@ impl PathsShared {
         loop {
             let (udp, relays) = {
                 let addr = addr.borrow_and_update();
-                (addr.udp().collect(), addr.relays().to_vec())
+                (addr.udp().filter(|addr| !is_mapped(addr.ip())).collect(), addr.relays().to_vec())
             };
             replace(&self.own, udp);
             replace(&self.own_relays, relays);
@@ -94,22 +100,30 @@ impl PathsShared {
         }
     }
 
-    /// Notes which relays served us and do no more, or do not answer, as long as `relays` tells it.
-    pub(crate) async fn follow_relays(self: Arc<Self>, mut relays: watch::Receiver<RelaysState>) {
+    /// Notes which relays served us and do no more, or do not answer, as long as `relays` tells it; and whether UDP leads to
+    /// none of them, if they are dialled over `udp` at all.
+    pub(crate) async fn follow_relays(self: Arc<Self>, mut relays: watch::Receiver<RelaysState>, udp: bool) {
+        let mut over_tcp_since: Option<Instant> = None;
         loop {
             let lost = {
                 let state = relays.borrow_and_update();
+                over_tcp_since =
+                    (udp && are_over_tcp_alone(&state)).then(|| over_tcp_since.unwrap_or_else(Instant::now));
                 let lost = state.relays.iter().filter(|status| !status.answers());
                 lost.map(|status| status.addr.id()).collect::<BTreeSet<_>>()
             };
+            let blocked_at = over_tcp_since.map(|since| since + UDP_PATIENCE);
+            let blocked = blocked_at.is_some_and(|at| at <= Instant::now());
+            replace(&self.udp_blocked, blocked);
             let came_back = self.lost_relays.borrow().difference(&lost).next().is_some();
             replace(&self.lost_relays, lost);
             if came_back {
                 // What a connection sent there went nowhere, and its next probe may be as far away as the outage was long.
                 self.reset_now();
             }
-            if relays.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = relays.changed() => if changed.is_err() { return },
+                () = sleep_until(blocked_at.unwrap_or_else(Instant::now)), if blocked_at.is_some() && !blocked => {}
             }
         }
     }
@@ -161,6 +175,20 @@ impl PathsShared {
     }
 }
 
+/// Whether there are relays that serve us, and UDP leads to none of them.
+fn are_over_tcp_alone(relays: &RelaysState) -> bool {
+    let mut up = relays.relays.iter().filter_map(|status| match status.state {
+        RelayState::Up { transport, observed_udp, .. } => Some((transport, observed_udp)),
+        RelayState::Connecting { .. } => None,
+    });
+    let mut any = false;
+    let over_tcp = up.all(|(transport, observed)| {
+        any = true;
+        transport == Transport::Tcp && observed.is_none()
+    });
+    any && over_tcp
+}
+
 /// Tells what is new, if it is.
 fn replace<T: PartialEq>(watched: &watch::Sender<T>, now: T) {
     watched.send_if_modified(|known| {
@@ -205,5 +233,48 @@ impl Drop for Counted {
         self.set_stalled(false);
         let mut resets = self.shared.resets();
         resets.connections = resets.connections.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use foctet_core::{RelayHost, SecretKey};
+
+    use super::*;
+    use crate::relay::RelayStatus;
+
+    fn relay(state: RelayState) -> RelayStatus {
+        let ip = std::net::Ipv4Addr::LOCALHOST;
+        let id = SecretKey::from_bytes([1; 32]).node_id();
+        RelayStatus { addr: RelayAddr::new(id, RelayHost::Ip(ip.into()), 7), home: true, state }
+    }
+
+    fn up(transport: Transport, observed_udp: Option<SocketAddr>) -> RelayStatus {
+        relay(RelayState::Up {
+            rtt: Duration::ZERO,
+            transport,
+            remote: SocketAddr::from(([192, 0, 2, 1], 7)),
+            observed_udp,
+            observed_tcp: None,
+            limited: None,
+            guest: false,
+            draining: false,
+            silent: false,
+        })
+    }
+
+    #[test]
+    fn udp_seems_blocked_where_relays_are_reached_and_none_of_them_over_it() {
+        let seen = Some(SocketAddr::from(([192, 0, 2, 9], 9)));
+        let down = || relay(RelayState::Connecting { since: Instant::now(), failures: 9, last_error: None });
+        for (relays, expected) in [
+            (vec![], false),
+            (vec![down()], false),
+            (vec![down(), up(Transport::Tcp, None)], true),
+            (vec![up(Transport::Tcp, None), up(Transport::Tcp, seen)], false),
+            (vec![up(Transport::Tcp, None), up(Transport::Quic, None)], false),
+        ] {
+            assert_eq!(are_over_tcp_alone(&RelaysState { relays: relays.clone() }), expected, "{relays:?}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::driver::Driver;
 use super::follower::Follower;
 use super::shared::PathsShared;
 use super::teller::tell;
-use crate::path::{DirectPolicy, PathEvent, PathInfo, PathKind, Transport};
+use crate::path::{DirectPolicy, PathEvent, PathInfo, PathKind, Transport, WhyNotDirect};
 use crate::quic::socket::{Disclosed, Sockets};
 use crate::relay::{Joined, Relays};
 
@@ -53,6 +53,8 @@ pub(super) struct PathTable {
 struct Paths {
     open: Vec<Open>,
     selected: Option<u32>,
+    /// Why that is not direct, as its driver's agent sees it.
+    why_not_direct: Option<WhyNotDirect>,
     /// Where the peer was last, for when there is no path any more.
     last: Option<SocketAddr>,
 }
@@ -163,6 +165,15 @@ impl Watched {
         self.table.infos(&self.connection)
     }
 
+    /// Why the path in use is not direct; `None` if it is.
+    pub(crate) fn why_not_direct(&self) -> Option<WhyNotDirect> {
+        if self.driver.is_none() {
+            let relayed = self.paths().iter().any(|path| path.kind == PathKind::Relay);
+            return relayed.then_some(WhyNotDirect::PeerTakesNoPart);
+        }
+        self.table.lock().why_not_direct
+    }
+
     /// The peer's address on the path in use, or the relay's; the last one once there is none.
     pub(crate) fn remote_address(&self) -> SocketAddr {
         let (used, last) = {
@@ -227,6 +238,10 @@ impl PathTable {
 
     pub(super) fn select(&self, id: Option<u32>) {
         self.lock().selected = id;
+    }
+
+    pub(super) fn explain(&self, why: Option<WhyNotDirect>) {
+        self.lock().why_not_direct = why;
     }
 
     pub(super) fn contains(&self, id: u32) -> bool {
