@@ -6,7 +6,7 @@ use foctet_net::{Connection, ConnectionError, ReadError, RecvStream, SendStream,
 use tokio::time::timeout;
 
 use crate::error::ProtocolError;
-use crate::wire::{Failure, Frame, FrameDecoder};
+use crate::wire::{ASKED_ANEW, Failure, Frame, FrameDecoder};
 
 /// How long to wait for the peer's next frame where no person has to decide anything.
 pub(crate) const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,6 +28,8 @@ const READ_LEN: usize = 65_536;
 pub(crate) enum LinkError {
     /// The peer ended, reset or stopped the stream: it has given up, and its reason may be on the control stream.
     Ended,
+    /// It has given a data stream up, and asks for the rest on another one.
+    AskedAnew,
     Stalled,
     Lost(ConnectionError),
     Protocol(ProtocolError),
@@ -37,6 +39,7 @@ impl From<ReadError> for LinkError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::ConnectionLost(lost) => Self::Lost(lost),
+            ReadError::Reset(ASKED_ANEW) => Self::AskedAnew,
             _ => Self::Ended,
         }
     }
@@ -46,6 +49,7 @@ impl From<WriteError> for LinkError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::ConnectionLost(lost) => Self::Lost(lost),
+            WriteError::Stopped(ASKED_ANEW) => Self::AskedAnew,
             _ => Self::Ended,
         }
     }

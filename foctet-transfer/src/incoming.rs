@@ -1,6 +1,7 @@
 //! Receiving what a ticket's sender offers.
 
 mod fault;
+mod gap;
 mod input;
 mod pull;
 mod reconnect;
@@ -21,7 +22,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::timeout;
 
 pub(crate) use self::fault::Fault;
-use self::pull::Pull;
+use self::pull::{Pull, Pulled};
 pub use self::reconnect::{DEFAULT_RECONNECT_LIMIT, Reconnect};
 pub(crate) use self::verifier::Sink;
 use self::verifier::Verifier;
@@ -302,8 +303,10 @@ impl Incoming {
         let (selection, progress) = (Arc::clone(&verifier.selection), Arc::clone(&verifier.progress));
         let mut verifier = Some(verifier);
         let mut known = Known::Remembered;
+        let mut accepted = false;
         loop {
-            let mut result = self.accept(&selection).await;
+            let mut result = if accepted { Ok(()) } else { self.accept(&selection).await }.map(|()| Pulled::All);
+            accepted = true;
             if result.is_ok()
                 && let Some(resumed) = verifier.take()
             {
@@ -313,8 +316,12 @@ impl Incoming {
                 (verifier, result) = pull.run(resumed, events, watch.as_mut()).await;
             }
             let fault = match (result, verifier.take()) {
-                (Ok(()), Some(verifier)) => return Ok(verifier),
-                (Ok(()), None) => Fault::cancelled(),
+                (Ok(Pulled::All), Some(verifier)) => return Ok(verifier),
+                (Ok(Pulled::Lost), Some(kept)) => {
+                    verifier = Some(kept);
+                    continue;
+                }
+                (Ok(_), None) => Fault::cancelled(),
                 (Err(fault), Some(kept)) if fault.is_lost() && self.reconnect.is_some() => {
                     let reached = progress.reached();
                     let back = tokio::select! {
@@ -325,6 +332,7 @@ impl Incoming {
                     match back {
                         Ok(now_known) => {
                             known = now_known;
+                            accepted = false;
                             continue;
                         }
                         Err(fault) => fault,

@@ -27,5 +27,7 @@ pub const ANSWER_GROUP: u8 = 1;
 pub const ANSWER_VALUE: u8 = 2;
 /// In a data stream's answer: the range is complete, and the hash of the whole file (32 bytes) follows.
 pub const ANSWER_WHOLE: u8 = 3;
+/// The code with which a receiver stops a data stream, and resets its requests, to ask for what is missing on another one.
+pub const ASKED_ANEW: u64 = 2;
 /// In a data stream's answer: the range is complete; groups of the file are still to be asked for.
 pub const ANSWER_END: u8 = 4;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::fault::Fault;
+use super::gap::Gap;
 use super::input::{Arrived, Batch, Input};
 use super::verifier::{Halt, Sink, Verifier};
 use super::wanted::{Known, wanted};
@@ -16,7 +17,7 @@ use crate::error::ProtocolError;
 use crate::event::Event;
 use crate::limit::Limit;
 use crate::manifest::Manifest;
-use crate::wire::{Frame, Range};
+use crate::wire::{ASKED_ANEW, Frame, Range};
 
 /// Batches that may wait for the thread that verifies and writes.
 const WAITING_BATCHES: usize = 3;
@@ -26,6 +27,27 @@ const FULL_BATCH: usize = 1 << 20;
 const GOOD_BATCH: usize = 128 << 10;
 /// Ranges in a request: a few hundred small files each, so that the first answers come soon.
 const RANGES_A_REQUEST: usize = 512;
+
+/// How a pull ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pulled {
+    All,
+    /// What was on its way is lost with its path: what is missing shall be asked for anew, on the same connection.
+    Lost,
+}
+
+/// Why nothing more comes on a data stream.
+enum Stop {
+    Link(LinkError),
+    /// See [`Pulled::Lost`].
+    Gap,
+}
+
+impl From<LinkError> for Stop {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
 
 /// Fetches what is missing of the selected files over one data stream.
 pub(super) struct Pull<'a> {
@@ -44,12 +66,13 @@ impl Pull<'_> {
         mut verifier: Verifier<S>,
         events: &(impl Fn(Event) + Send + Sync),
         mut watch: Pin<&mut impl Future<Output = Fault>>,
-    ) -> (Option<Verifier<S>>, Result<(), Fault>) {
+    ) -> (Option<Verifier<S>>, Result<Pulled, Fault>) {
         let Self { connection, control, stall_timeout, limit, known } = self;
         if verifier.selection.files() == 0 {
-            return (Some(verifier), Ok(()));
+            return (Some(verifier), Ok(Pulled::All));
         }
-        let (send, recv) = match open_stream(connection).await {
+        let mut gap = Gap::new(connection);
+        let (mut send, recv) = match open_stream(connection).await {
             Ok(streams) => streams,
             Err(error) => return (Some(verifier), Err(error.into())),
         };
@@ -64,18 +87,24 @@ impl Pull<'_> {
         });
         let transport = async {
             let mut more = true;
-            let requests = request_all(wanted(manifest, &selection, position, known), send);
-            let answers = take_answers(recv, tx, stall_timeout, limit);
-            tokio::pin!(requests, answers);
-            loop {
-                tokio::select! {
-                    asked = &mut requests, if more => match asked {
-                        Ok(()) => more = false,
-                        Err(error) => break Err(error),
-                    },
-                    taken = &mut answers => break taken,
+            let ended = {
+                let requests = request_all(wanted(manifest, &selection, position, known), &mut send);
+                let answers = take_answers(recv, tx, stall_timeout, limit, &mut gap);
+                tokio::pin!(requests, answers);
+                loop {
+                    tokio::select! {
+                        asked = &mut requests, if more => match asked {
+                            Ok(()) => more = false,
+                            Err(error) => break Err(Stop::Link(error)),
+                        },
+                        taken = &mut answers => break taken,
+                    }
                 }
+            };
+            if more && matches!(ended, Err(Stop::Gap)) {
+                send.reset(ASKED_ANEW).ok();
             }
+            ended
         };
         let mut transported = None;
         let ended = {
@@ -106,7 +135,7 @@ impl Pull<'_> {
                 };
                 let (verifier, fault) = match verified {
                     // The connection was lost when nothing more was needed of it.
-                    Ok((verifier, Ok(()))) if fault.is_lost() => (Some(verifier), Ok(())),
+                    Ok((verifier, Ok(()))) if fault.is_lost() => (Some(verifier), Ok(Pulled::All)),
                     Ok((verifier, _)) => (Some(verifier), Err(fault)),
                     Err(_) => (None, Err(fault)),
                 };
@@ -124,14 +153,15 @@ impl Pull<'_> {
         let result = match (verified, transported) {
             (Ok(()), _) => {
                 events(progress.event());
-                Ok(())
+                Ok(Pulled::All)
             }
             (Err(Halt::Fault(fault)), _) => Err(explain(control, manifest, fault).await),
-            (Err(Halt::Aborted), Some(Err(LinkError::Ended))) => match control.reason().await {
+            (Err(Halt::Aborted), Some(Err(Stop::Gap))) => Ok(Pulled::Lost),
+            (Err(Halt::Aborted), Some(Err(Stop::Link(LinkError::Ended)))) => match control.reason().await {
                 Some(failure) => Err(Fault::remote(failure, manifest)),
                 None => Err(LinkError::Ended.into()),
             },
-            (Err(Halt::Aborted), Some(Err(error))) => Err(error.into()),
+            (Err(Halt::Aborted), Some(Err(Stop::Link(error)))) => Err(error.into()),
             (Err(Halt::Aborted), _) => Err(Fault::cancelled()),
         };
         (Some(verifier), result)
@@ -147,7 +177,7 @@ async fn explain(control: &mut Control, manifest: &Manifest, fault: Fault) -> Fa
 }
 
 /// Asks for all ranges. Flow control keeps this from running ahead of the sender.
-async fn request_all(wanted: impl Iterator<Item = Range>, mut send: SendStream) -> Result<(), LinkError> {
+async fn request_all(wanted: impl Iterator<Item = Range>, send: &mut SendStream) -> Result<(), LinkError> {
     let mut ranges = Vec::with_capacity(RANGES_A_REQUEST);
     for range in wanted {
         ranges.push(range);
@@ -168,7 +198,8 @@ async fn take_answers(
     arrived: mpsc::Sender<Arrived>,
     stall_timeout: Duration,
     limit: Option<&Limit>,
-) -> Result<(), LinkError> {
+    gap: &mut Gap,
+) -> Result<(), Stop> {
     let most = limit.map_or(FULL_BATCH, Limit::piece);
     loop {
         let mut batch = Batch::default();
@@ -184,11 +215,20 @@ async fn take_answers(
                     break;
                 }
                 None => {
-                    let piece = timeout(stall_timeout, recv.read_chunk(most)).await;
+                    let piece = tokio::select! {
+                        biased;
+                        piece = timeout(stall_timeout, recv.read_chunk(most)) => piece,
+                        () = gap.found() => {
+                            tracing::debug!("content was lost with its path and is asked for anew");
+                            recv.stop(ASKED_ANEW).ok();
+                            return Err(Stop::Gap);
+                        }
+                    };
+                    gap.heard();
                     piece.map_err(|_| LinkError::Stalled)?
                 }
             };
-            match piece? {
+            match piece.map_err(LinkError::from)? {
                 Some(piece) => {
                     let len = piece.len();
                     batch.push(piece);

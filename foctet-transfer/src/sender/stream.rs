@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::control::{FrameReader, LinkError};
 use crate::error::ProtocolError;
 use crate::limit::Limit;
-use crate::wire::{Frame, Range};
+use crate::wire::{ASKED_ANEW, Frame, Range};
 
 /// Chunks that may wait between reading and sending: enough for both to go on at once.
 const WAITING_CHUNKS: usize = 2;
@@ -108,6 +108,11 @@ pub(super) async fn serve(
     match ended.and(read.map_err(Halt::Fault)) {
         Ok(()) => {
             send.finish().ok();
+            Ok(())
+        }
+        Err(Halt::Link(LinkError::AskedAnew)) => {
+            // So that nothing of it is sent again.
+            send.reset(ASKED_ANEW).ok();
             Ok(())
         }
         Err(halt) => {
