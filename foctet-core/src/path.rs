@@ -23,6 +23,8 @@
 //!   each time.
 //! - The dialler decides and starts the NAT traversal rounds; the acceptor follows, unless its own evidence says that
 //!   the dialler's choice is dead.
+//! - A round is worth nothing while nothing gets out, and none is started then; nor after a change of the network before
+//!   something has come back. What time alone starts leaves one in a minute for what changes.
 //! - A relay that the peer has left is left too: the data moves to a path through another one as soon as there is one, and
 //!   the path is closed once that one has carried something.
 //! - No address of ours is told before [`allow_direct`](PathAgent::allow_direct).
