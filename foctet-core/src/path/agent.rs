@@ -19,6 +19,11 @@ pub const MAX_PATHS_WATCHED: usize = 16;
 /// Events that wait to be taken; the oldest are dropped.
 const MAX_EVENTS: usize = 32;
 
+/// How long a path that stands by outlives our connection to its relay. It carries nothing that would have to be sent again; and
+/// what ended that connection may be about to end the path that carries the data, when it will be needed. The peer might not
+/// even hear that it was closed.
+const STANDBY_GRACE: Duration = Duration::from_secs(5);
+
 /// When nobody has called for so long, the machine slept (or the process stood still): the longest sampling pause is a
 /// third of it.
 const TIME_JUMP: Duration = Duration::from_secs(3);
@@ -221,11 +226,15 @@ impl PathAgent {
         self.decide(now);
     }
 
-    /// Our connection to a relay is down: its paths are dead at once.
+    /// Our connection to a relay is down: its paths are dead at once. One that carried the data is closed, as soon as there is
+    /// another; one that stood by, only if the connection to the relay does not come back.
     pub fn handle_relay_lost(&mut self, now: Instant, relay: NodeId) {
         let now = self.tick(now);
         for path in self.paths.iter_mut().filter(|path| path.key.relay() == Some(relay)) {
             path.relay_lost = true;
+            if self.selected != Some(path.id) {
+                path.expected_until = Some(now + STANDBY_GRACE);
+            }
         }
         self.relays.lost(relay);
         self.decide(now);

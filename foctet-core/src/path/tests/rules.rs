@@ -145,6 +145,23 @@ fn relay_2_comes_back(hand: &mut Hand, paths: &mut [(u32, Counters)]) -> [Vec<Ac
 }
 
 #[test]
+fn a_standby_whose_relay_is_lost_is_closed_only_if_that_stays_away() {
+    for back_at in [ms(4000), ms(6000)] {
+        let mut hand = Hand::new(Role::Acceptor);
+        hand.agent.handle_path_opened(hand.now, 0, relay(1));
+        hand.agent.handle_path_opened(hand.now, 1, direct(1));
+        let mut paths = [(0, rtt(40)), (1, rtt(20))];
+        hand.agent.handle_remote_status(hand.now, 1, PathStatus::Available);
+        hand.answered(ms(2000), &mut paths);
+        assert_eq!(hand.agent.selected(), Some(1));
+        hand.agent.handle_relay_lost(hand.now, relay(1).relay().unwrap());
+        let wanted = hand.silence(back_at, &paths);
+        let closed = Action::Close { id: 0, why: CloseReason::RelayLost };
+        assert_eq!(wanted.contains(&closed), back_at > ms(5000), "{back_at:?}: {wanted:?}");
+    }
+}
+
+#[test]
 fn after_an_outage_a_path_whose_relay_is_not_back_yet_is_not_closed_at_once() {
     let is_close = |action: &Action| matches!(action, Action::Close { .. });
     let mut hand = Hand::new(Role::Dialler);
