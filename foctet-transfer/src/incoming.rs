@@ -305,7 +305,8 @@ impl Incoming {
         let mut known = Known::Remembered;
         let mut accepted = false;
         loop {
-            let mut result = if accepted { Ok(()) } else { self.accept(&selection).await }.map(|()| Pulled::All);
+            let mut result =
+                if accepted { Ok(()) } else { self.accept(&selection).await }.map(|()| Pulled::All);
             accepted = true;
             if result.is_ok()
                 && let Some(resumed) = verifier.take()

@@ -77,7 +77,9 @@ impl From<LinkError> for Fault {
     fn from(error: LinkError) -> Self {
         match error {
             // The sender's half ended without a word: its program was stopped.
-            LinkError::Ended | LinkError::AskedAnew => Self::remote_unknown(Failure::new(FailureCode::Cancelled)),
+            LinkError::Ended | LinkError::AskedAnew => {
+                Self::remote_unknown(Failure::new(FailureCode::Cancelled))
+            }
             LinkError::Stalled => Self::new(ReceiveError::Stalled, Failure::new(FailureCode::Stalled)),
             LinkError::Lost(lost) => Self { error: lost.into(), failure: None },
             LinkError::Protocol(error) => error.into(),

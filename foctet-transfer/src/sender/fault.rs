@@ -31,7 +31,9 @@ impl From<LinkError> for Fault {
     fn from(error: LinkError) -> Self {
         match error {
             // The receiver's half ended without a word: its program was stopped.
-            LinkError::Ended | LinkError::AskedAnew => Self::remote(Failure::new(FailureCode::Cancelled), None),
+            LinkError::Ended | LinkError::AskedAnew => {
+                Self::remote(Failure::new(FailureCode::Cancelled), None)
+            }
             LinkError::Stalled => {
                 Self { error: SendError::Stalled, failure: Some(Failure::new(FailureCode::Stalled)) }
             }

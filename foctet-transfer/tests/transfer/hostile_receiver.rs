@@ -5,8 +5,8 @@ use std::time::Duration;
 use blake3::hazmat::HasherExt;
 use foctet_net::{Connection, RecvStream, SendStream};
 use foctet_transfer::wire::{
-    ANSWER_END, ANSWER_GROUP, ANSWER_VALUE, ANSWER_WHOLE, Failure, FailureCode, Frame, FrameDecoder,
-    FrameError, Range, Run,
+    ANSWER_END, ANSWER_GROUP, ANSWER_VALUE, ANSWER_WHOLE, ASKED_ANEW, Failure, FailureCode, Frame,
+    FrameDecoder, FrameError, Range, Run,
 };
 use foctet_transfer::{MAX_DATA_STREAMS, ProtocolError, SendError, Sender, Summary};
 
@@ -86,6 +86,16 @@ async fn serve_to<F: Future<Output = ()>>(
     let serving = Sender::new(pair.offer(&["d"]), secret()).stall_timeout(Duration::from_secs(2));
     let (sent, ()) = tokio::join!(serving.serve(&sender, |_| ()), script(receiver));
     sent
+}
+
+/// The right result for all that [`source`] wrote.
+fn all_done(pair: &Pair, content: &[u8]) -> Frame {
+    let mut root = blake3::Hasher::new_derive_key("foctet-transfer/1 content root");
+    root.update(&pair.offer(&["d"]).manifest().hash());
+    for file in [content, b"small", b""] {
+        root.update(&[1]).update(blake3::hash(file).as_bytes());
+    }
+    Frame::Done { root: *root.finalize().as_bytes(), files: 3, bytes: content.len() as u64 + 5 }
 }
 
 fn range(entry: u32, first: u64, count: u64) -> Range {
@@ -266,19 +276,40 @@ pub(crate) async fn ranges_can_be_asked_for_in_any_order_and_by_value(pair: Pair
         two.finish().unwrap();
         assert_eq!((first.read(&mut [0]).await, second.read(&mut [0]).await), (Ok(None), Ok(None)));
 
-        let mut root = blake3::Hasher::new_derive_key("foctet-transfer/1 content root");
-        let offer = pair.offer(&["d"]);
-        root.update(&offer.manifest().hash());
-        for hash in [whole, small, nothing] {
-            root.update(&[1]);
-            root.update(hash.as_bytes());
-        }
-        let root = *root.finalize().as_bytes();
-        fake.say(Frame::Done { root, files: 3, bytes: content.len() as u64 + 5 }).await;
+        fake.say(all_done(pair, content)).await;
         assert_eq!(fake.next().await, Some(Frame::Confirm));
     });
     let sent = sent.await.unwrap();
     assert_eq!(sent.files, 3);
+}
+
+pub(crate) async fn a_receiver_may_give_a_stream_up_and_ask_anew(pair: Pair) {
+    let content = source(&pair);
+    let (pair, content) = (&pair, &content);
+    let sent = serve_to(pair, |connection| async move {
+        let mut fake = Fake::accept(connection).await;
+        // One with everything asked for and nothing read, and one in the middle of asking; more often than may be open at once.
+        for round in 0..6 {
+            let (mut asking, mut answers) = fake.request(vec![range(1, 0, 4), range(2, 0, 1)]).await;
+            if round % 2 == 0 {
+                asking.finish().unwrap();
+                answers.read_exact(&mut [0; 1000]).await.unwrap();
+            } else {
+                asking.reset(ASKED_ANEW).unwrap();
+            }
+            answers.stop(ASKED_ANEW).unwrap();
+            // It is over on the other side too.
+            assert!(asking.delivered().await.is_ok() || round % 2 == 1);
+        }
+        let (mut asking, mut answers) =
+            fake.request(vec![range(1, 0, 4), range(2, 0, 1), range(3, 0, 0)]).await;
+        asking.finish().unwrap();
+        let answered = answers.read_to_end(5 << 20).await.unwrap();
+        assert_eq!(answered[1..1 << 20], content[..(1 << 20) - 1]);
+        fake.say(all_done(pair, content)).await;
+        assert_eq!(fake.next().await, Some(Frame::Confirm));
+    });
+    assert_eq!(sent.await.unwrap().files, 3);
 }
 
 pub(crate) async fn a_selection_of_what_was_not_offered_is_refused(pair: Pair) {

@@ -113,6 +113,7 @@ on_every_transport! {
         streams_beyond_the_limit_are_refused,
         a_receiver_that_never_reads_is_given_up,
         ranges_can_be_asked_for_in_any_order_and_by_value,
+        a_receiver_may_give_a_stream_up_and_ask_anew,
         a_selection_of_what_was_not_offered_is_refused,
         a_receiver_that_comes_back_replaces_its_connection_and_counts_once,
         another_selection_on_return_is_refused,
