@@ -1,0 +1,343 @@
+//! The ways to bring a file or a tree to another place.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Context as _;
+
+use super::process::{Running, free_port};
+use super::tools::Tools;
+use super::used::Used;
+use super::{COLD_MILLISECONDS, FSYNC, MILLISECONDS, RATE, SECOND_CPU, SECOND_PEAK};
+use crate::options::Options;
+use crate::results::Metric;
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Cp,
+    Scp,
+    RsyncSsh,
+    RsyncDaemon,
+    TarNc,
+    Socat,
+    Floor,
+    Foctet { transport: &'static str, syncs: bool },
+}
+
+const TCP: Way = Way::Foctet { transport: "tcp", syncs: true };
+const QUIC: Way = Way::Foctet { transport: "quic", syncs: true };
+const AUTO: Way = Way::Foctet { transport: "auto", syncs: true };
+const TCP_UNSYNCED: Way = Way::Foctet { transport: "tcp", syncs: false };
+const QUIC_UNSYNCED: Way = Way::Foctet { transport: "quic", syncs: false };
+
+/// What is to be brought where.
+pub(super) struct Job<'a> {
+    from: &'a Path,
+    /// An empty directory.
+    into: PathBuf,
+    /// For whatever the processes need.
+    work: PathBuf,
+    /// Above all of these.
+    scratch: &'a Path,
+    /// Whether CPU time and memory are measured, which costs each process a few milliseconds.
+    measured: bool,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(
+        from: &'a Path,
+        directory: &Path,
+        scratch: &'a Path,
+        measured: bool,
+    ) -> anyhow::Result<Self> {
+        let (into, work) = (directory.join("into"), directory.join("work"));
+        std::fs::create_dir(&into)?;
+        std::fs::create_dir(&work)?;
+        Ok(Self { from, into, work, scratch, measured })
+    }
+
+    fn name(&self) -> &OsStr {
+        self.from.file_name().unwrap_or_default()
+    }
+
+    /// Where it is once it has arrived.
+    pub(super) fn arrival(&self) -> PathBuf {
+        self.into.join(self.name())
+    }
+
+    fn start(&self, command: &Command, name: &str) -> anyhow::Result<Running> {
+        Running::start(command, &self.work, name, self.measured)
+    }
+}
+
+/// What one transfer took.
+pub(super) struct Taken {
+    /// Seconds; see `Run::about` from when to when.
+    pub(super) seconds: f64,
+    /// Seconds until the first of two processes was ready for the second.
+    pub(super) start: Option<f64>,
+    /// The sending or only side.
+    pub(super) first: Option<Used>,
+    /// The receiving side.
+    pub(super) second: Option<Used>,
+}
+
+impl Way {
+    pub(super) const FILE: [Self; 10] = [
+        Self::Cp,
+        Self::RsyncDaemon,
+        Self::Socat,
+        Self::Floor,
+        TCP_UNSYNCED,
+        TCP,
+        QUIC_UNSYNCED,
+        QUIC,
+        Self::RsyncSsh,
+        Self::Scp,
+    ];
+    pub(super) const BYTE: [Self; 7] =
+        [Self::RsyncDaemon, Self::Socat, Self::Floor, AUTO, TCP, QUIC, Self::Scp];
+    pub(super) const TREE: [Self; 7] =
+        [Self::Cp, Self::TarNc, Self::RsyncDaemon, TCP, QUIC, Self::RsyncSsh, Self::Scp];
+
+    /// As in the tables and after `--only`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cp => "cp",
+            Self::Scp => "scp",
+            Self::RsyncSsh => "rsync over ssh",
+            Self::RsyncDaemon => "rsync daemon",
+            Self::TarNc => "tar over nc",
+            Self::Socat => "socat over TLS",
+            Self::Floor => "floor",
+            Self::Foctet { transport: "tcp", syncs: true } => "foctet tcp",
+            Self::Foctet { transport: "tcp", syncs: false } => "foctet tcp, data not synced",
+            Self::Foctet { transport: "quic", syncs: true } => "foctet quic",
+            Self::Foctet { transport: "quic", syncs: false } => "foctet quic, data not synced",
+            Self::Foctet { .. } => "foctet auto",
+        }
+    }
+
+    pub(super) fn names(ways: &[Self], options: &Options) -> Vec<&'static str> {
+        ways.iter().map(|way| way.name()).filter(|name| options.takes(name)).collect()
+    }
+
+    pub(super) fn file_name(self) -> String {
+        self.name().replace([' ', ','], "")
+    }
+
+    /// Whether what it brought is synced when it ends.
+    pub(super) fn syncs(self) -> bool {
+        matches!(self, Self::Foctet { syncs: true, .. })
+    }
+
+    /// Those of the columns that it has a figure for.
+    pub(super) fn metrics(self, columns: &[Metric]) -> Vec<Metric> {
+        let applies = |metric: &Metric| match *metric {
+            RATE | FSYNC => !self.syncs(),
+            SECOND_CPU | SECOND_PEAK => self != Self::Cp,
+            _ => true,
+        };
+        columns.iter().copied().filter(applies).collect()
+    }
+
+    /// The same where a byte is sent: a server that runs already has no start.
+    pub(super) fn byte_metrics(self) -> &'static [Metric] {
+        match self {
+            Self::Scp | Self::RsyncDaemon => &[MILLISECONDS],
+            _ => &[MILLISECONDS, COLD_MILLISECONDS],
+        }
+    }
+
+    /// One transfer.
+    pub(super) fn run(self, job: &Job<'_>, tools: &Tools) -> anyhow::Result<Taken> {
+        match self {
+            Self::Cp => cp(job),
+            Self::Scp => scp(job, tools),
+            Self::RsyncSsh => rsync_ssh(job, tools),
+            Self::RsyncDaemon => rsync_daemon(job),
+            Self::TarNc => tar_nc(job),
+            Self::Socat => socat(job, tools),
+            Self::Floor => floor(job),
+            Self::Foctet { transport, syncs } => foctet(job, tools, transport, syncs),
+        }
+    }
+}
+
+fn command(program: impl AsRef<OsStr>, arguments: &[&OsStr]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+fn cp(job: &Job<'_>) -> anyhow::Result<Taken> {
+    let begin = Instant::now();
+    let used =
+        job.start(&command("cp", &["-r".as_ref(), job.from.as_ref(), job.into.as_ref()]), "cp")?.done()?;
+    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: None, first: used, second: None })
+}
+
+/// From a client to a server that runs.
+fn to_server(job: &Job<'_>, server: Running, client: &Command) -> anyhow::Result<Taken> {
+    let begin = Instant::now();
+    let first = job.start(client, "client")?.done()?;
+    let seconds = begin.elapsed().as_secs_f64();
+    Ok(Taken { seconds, start: None, first, second: server.stop()? })
+}
+
+fn scp(job: &Job<'_>, tools: &Tools) -> anyhow::Result<Taken> {
+    let ssh = tools.ssh()?;
+    let (server, port) = ssh.serve(&job.work, job.measured)?;
+    let mut client = command("scp", &["-q".as_ref(), "-r".as_ref()]);
+    client.args(ssh.options()).arg("-P").arg(port.to_string()).arg(job.from);
+    client.arg(format!("{}@127.0.0.1:{}/", ssh.user(), job.into.display()));
+    to_server(job, server, &client)
+}
+
+fn rsync_ssh(job: &Job<'_>, tools: &Tools) -> anyhow::Result<Taken> {
+    let ssh = tools.ssh()?;
+    let (server, port) = ssh.serve(&job.work, job.measured)?;
+    let mut client = Command::new("rsync");
+    client.args(["-rlt", "--whole-file", "-e", &format!("ssh {} -p {port}", ssh.options().join(" "))]);
+    client.arg(job.from).arg(format!("{}@127.0.0.1:{}/", ssh.user(), job.into.display()));
+    to_server(job, server, &client)
+}
+
+fn rsync_daemon(job: &Job<'_>) -> anyhow::Result<Taken> {
+    let port = free_port()?;
+    let config = job.work.join("rsyncd.conf");
+    let mut text = format!("use chroot = no\n[scratch]\npath = {}\nread only = no\n", job.scratch.display());
+    if nix::unistd::geteuid().is_root() {
+        // Otherwise it would be nobody.
+        text += "uid = 0\ngid = 0\n";
+    }
+    std::fs::write(&config, text)?;
+    let mut daemon = command("rsync", &["--daemon".as_ref(), "--no-detach".as_ref()]);
+    daemon.args(["--address", "127.0.0.1", "--port", &port.to_string()]).arg("--config").arg(&config);
+    let mut server = job.start(&daemon, "daemon")?;
+    server.listens(port)?;
+    let into = job.into.strip_prefix(job.scratch)?;
+    let mut client = command("rsync", &["-rlt".as_ref(), "--whole-file".as_ref(), job.from.as_ref()]);
+    client.arg(format!("rsync://127.0.0.1:{port}/scratch/{}/", into.display()));
+    to_server(job, server, &client)
+}
+
+/// From a sender to a receiver that waits for it.
+fn to_listener(job: &Job<'_>, receiver: &Command, sender: &Command, port: u16) -> anyhow::Result<Taken> {
+    let begin = Instant::now();
+    let mut receiver = job.start(receiver, "receiver")?;
+    receiver.listens(port)?;
+    let start = begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let first = job.start(sender, "sender")?.done()?;
+    let second = receiver.done()?;
+    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: Some(start), first, second })
+}
+
+fn tar_nc(job: &Job<'_>) -> anyhow::Result<Taken> {
+    let port = free_port()?;
+    let script = |script: &str, arguments: &[&OsStr]| {
+        let mut shell = command("sh", &["-c".as_ref(), script.as_ref(), "sh".as_ref()]);
+        shell.arg(port.to_string()).args(arguments);
+        shell
+    };
+    let receiver = script(r#"nc -l 127.0.0.1 "$1" | tar -x -C "$2""#, &[job.into.as_ref()]);
+    let parent = job.from.parent().context("a directory")?;
+    let sender = script(r#"tar -c -C "$2" "$3" | nc -N 127.0.0.1 "$1""#, &[parent.as_ref(), job.name()]);
+    to_listener(job, &receiver, &sender, port)
+}
+
+fn socat(job: &Job<'_>, tools: &Tools) -> anyhow::Result<Taken> {
+    let port = free_port()?;
+    let tls = tools.socat()?.display();
+    let socat = |from: String, to: String| {
+        let mut socat = command("socat", &["-u".as_ref(), "-b".as_ref(), "65536".as_ref()]);
+        socat.args([from, to]).env("OPENSSL_CONF", format!("{tls}/openssl.conf"));
+        socat
+    };
+    let options =
+        |ours: &str, theirs: &str| format!("cert={tls}/{ours}.pem,cafile={tls}/{theirs}.crt,verify=1");
+    let receiver = socat(
+        format!("OPENSSL-LISTEN:{port},bind=127.0.0.1,{}", options("receiver", "sender")),
+        format!("CREATE:{}", job.arrival().display()),
+    );
+    let sender = socat(
+        format!("OPEN:{},rdonly", job.from.display()),
+        format!("OPENSSL:127.0.0.1:{port},commonname=localhost,{}", options("sender", "receiver")),
+    );
+    to_listener(job, &receiver, &sender, port)
+}
+
+/// To a receiver from a sender that waits for it and says how it is reached.
+fn from_sender(
+    job: &Job<'_>,
+    sender: &Command,
+    ticket: impl FnMut(&str) -> Option<String>,
+    receiver: impl FnOnce(&str) -> Command,
+) -> anyhow::Result<Taken> {
+    let begin = Instant::now();
+    let (sender, ticket) = Running::start_and_find(sender, &job.work, "sender", job.measured, ticket)?;
+    let start = begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let second = job.start(&receiver(&ticket), "receiver")?.done()?;
+    let first = sender.done()?;
+    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: Some(start), first, second })
+}
+
+fn floor(job: &Job<'_>) -> anyhow::Result<Taken> {
+    let this = std::env::current_exe()?;
+    let sender = command(&this, &["floor-send".as_ref(), job.from.as_ref()]);
+    from_sender(
+        job,
+        &sender,
+        |line| Some(line.trim().to_owned()),
+        |card| command(&this, &["floor-receive".as_ref(), card.as_ref(), job.arrival().as_ref()]),
+    )
+}
+
+fn foctet(job: &Job<'_>, tools: &Tools, transport: &str, syncs: bool) -> anyhow::Result<Taken> {
+    let program = |what: &str| {
+        let mut foctet = command(tools.foctet(), &[what.as_ref()]);
+        foctet.args(["--json", "--no-relay", "--no-lan", "--transport", transport, "--bind", "127.0.0.1:0"]);
+        foctet
+    };
+    let mut sender = program("send");
+    sender.arg(job.from);
+    from_sender(job, &sender, ticket, |ticket| {
+        let mut receiver = program("receive");
+        receiver.arg("-y").arg("-o").arg(&job.into).arg(ticket);
+        if !syncs {
+            receiver.env("LD_PRELOAD", "libeatmydata.so");
+        }
+        receiver
+    })
+}
+
+/// The ticket in an event of the sender that has it.
+fn ticket(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once(r#""ticket":""#)?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ticket_is_found_in_its_event() {
+        let line = r#"{"v":1,"event":"listening","ticket":"foctet:abc","code":null}"#;
+        assert_eq!(ticket(line).as_deref(), Some("foctet:abc"));
+        assert_eq!(ticket(r#"{"v":1,"event":"path"}"#), None);
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for ways in [&Way::FILE[..], &Way::BYTE, &Way::TREE] {
+            let names: std::collections::BTreeSet<_> = ways.iter().map(|way| way.name()).collect();
+            assert_eq!(names.len(), ways.len());
+        }
+    }
+}
