@@ -125,7 +125,9 @@ mod tests {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         for contestant in all() {
             let card = contestant.serve(here).await?.to_string().parse()?;
-            let link = contestant.client(&card, here).await?.connect().await?;
+            // Some end with their endpoint.
+            let client = contestant.client(&card, here).await?;
+            let link = client.connect().await?;
             for size in [1, 100_000] {
                 let mut echo = answer::Echo::start(link.open().await?, size).await?;
                 echo.round_trip().await?;

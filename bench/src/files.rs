@@ -183,6 +183,7 @@ impl Run<'_> {
         if way.syncs() {
             figures.push((SYNCED_SECONDS, taken.seconds));
         } else {
+            let fsync = taken.syncs.unwrap_or(fsync);
             figures.extend([(FSYNC, fsync), (SYNCED_SECONDS, taken.seconds + fsync)]);
         }
         for (used, cpu, peak) in
@@ -219,7 +220,7 @@ impl Run<'_> {
              process and its descendants\n\
              - only foctet syncs what it received and has it in time and CPU; of the others the sync of the file system was timed after \
              it. \"data not synced\" is foctet with libeatmydata, which makes fsync of a file do nothing; what else it syncs, it \
-             still syncs\n\
+             still syncs. \"syncs taken off\" is foctet under strace, which costs it something, less the time of its calls of fsync and syncfs\n\
              - foctet and `floor` verify by BLAKE3 what arrived, the others do not; cp, the rsync daemon and tar over nc encrypt \
              nothing. `floor` is tokio-rustls and BLAKE3, file to file, on one connection, both sides with Ed25519 certificates, \
              X25519MLKEM768, TLS13_AES_128_GCM_SHA256; foctet negotiates the same, on one connection; socat likewise but for \

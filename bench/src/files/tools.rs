@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::process::{has, run};
 use super::ssh::Ssh;
-use super::way::Way;
+use super::way::{Syncing, Way};
 
 /// What they need, or why it cannot be had.
 pub(super) struct Tools {
@@ -32,7 +32,7 @@ impl Tools {
             programs.iter().find(|program| !has(program)).map(|program| format!("no {program}"))
         };
         match way {
-            Way::Cp | Way::Floor | Way::Foctet { syncs: true, .. } => None,
+            Way::Cp | Way::Floor | Way::Foctet { syncing: Syncing::Counted, .. } => None,
             Way::Scp => self.ssh.as_ref().err().cloned(),
             Way::RsyncSsh => without(&["rsync"]).or_else(|| self.ssh.as_ref().err().cloned()),
             Way::RsyncDaemon => without(&["rsync"]),
@@ -44,7 +44,8 @@ impl Tools {
                 (!shuts_down).then(|| "nc is not that of OpenBSD".to_owned())
             }),
             Way::Socat => self.socat.as_ref().err().cloned(),
-            Way::Foctet { syncs: false, .. } => without(&["eatmydata"]),
+            Way::Foctet { syncing: Syncing::Void, .. } => without(&["eatmydata"]),
+            Way::Foctet { syncing: Syncing::TakenOff, .. } => without(&["strace"]),
         }
     }
 

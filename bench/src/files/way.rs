@@ -24,14 +24,26 @@ pub(super) enum Way {
     TarNc,
     Socat,
     Floor,
-    Foctet { transport: &'static str, syncs: bool },
+    Foctet { transport: &'static str, syncing: Syncing },
 }
 
-const TCP: Way = Way::Foctet { transport: "tcp", syncs: true };
-const QUIC: Way = Way::Foctet { transport: "quic", syncs: true };
-const AUTO: Way = Way::Foctet { transport: "auto", syncs: true };
-const TCP_UNSYNCED: Way = Way::Foctet { transport: "tcp", syncs: false };
-const QUIC_UNSYNCED: Way = Way::Foctet { transport: "quic", syncs: false };
+/// What becomes of foctet's syncs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Syncing {
+    /// They take the time that they take.
+    Counted,
+    /// Those of files do nothing.
+    Void,
+    /// Their time is measured and taken off, which is right where nothing else goes on meanwhile.
+    TakenOff,
+}
+
+const TCP: Way = Way::Foctet { transport: "tcp", syncing: Syncing::Counted };
+const QUIC: Way = Way::Foctet { transport: "quic", syncing: Syncing::Counted };
+const AUTO: Way = Way::Foctet { transport: "auto", syncing: Syncing::Counted };
+const TCP_UNSYNCED: Way = Way::Foctet { transport: "tcp", syncing: Syncing::Void };
+const QUIC_UNSYNCED: Way = Way::Foctet { transport: "quic", syncing: Syncing::Void };
+const TCP_APART: Way = Way::Foctet { transport: "tcp", syncing: Syncing::TakenOff };
 
 /// What is to be brought where.
 pub(super) struct Job<'a> {
@@ -83,6 +95,8 @@ pub(super) struct Taken {
     pub(super) first: Option<Used>,
     /// The receiving side.
     pub(super) second: Option<Used>,
+    /// Seconds that its syncs took, if they were taken off.
+    pub(super) syncs: Option<f64>,
 }
 
 impl Way {
@@ -101,7 +115,7 @@ impl Way {
     pub(super) const BYTE: [Self; 7] =
         [Self::RsyncDaemon, Self::Socat, Self::Floor, AUTO, TCP, QUIC, Self::Scp];
     pub(super) const TREE: [Self; 7] =
-        [Self::Cp, Self::TarNc, Self::RsyncDaemon, TCP, QUIC, Self::RsyncSsh, Self::Scp];
+        [Self::Cp, Self::TarNc, Self::RsyncDaemon, TCP_APART, TCP, QUIC, Self::RsyncSsh];
 
     /// As in the tables and after `--only`.
     pub(super) fn name(self) -> &'static str {
@@ -113,10 +127,11 @@ impl Way {
             Self::TarNc => "tar over nc",
             Self::Socat => "socat over TLS",
             Self::Floor => "floor",
-            Self::Foctet { transport: "tcp", syncs: true } => "foctet tcp",
-            Self::Foctet { transport: "tcp", syncs: false } => "foctet tcp, data not synced",
-            Self::Foctet { transport: "quic", syncs: true } => "foctet quic",
-            Self::Foctet { transport: "quic", syncs: false } => "foctet quic, data not synced",
+            Self::Foctet { transport: "tcp", syncing: Syncing::Counted } => "foctet tcp",
+            Self::Foctet { transport: "tcp", syncing: Syncing::Void } => "foctet tcp, data not synced",
+            Self::Foctet { transport: "tcp", syncing: Syncing::TakenOff } => "foctet tcp, syncs taken off",
+            Self::Foctet { transport: "quic", syncing: Syncing::Void } => "foctet quic, data not synced",
+            Self::Foctet { transport: "quic", .. } => "foctet quic",
             Self::Foctet { .. } => "foctet auto",
         }
     }
@@ -131,7 +146,7 @@ impl Way {
 
     /// Whether what it brought is synced when it ends.
     pub(super) fn syncs(self) -> bool {
-        matches!(self, Self::Foctet { syncs: true, .. })
+        matches!(self, Self::Foctet { syncing: Syncing::Counted, .. })
     }
 
     /// Those of the columns that it has a figure for.
@@ -162,7 +177,7 @@ impl Way {
             Self::TarNc => tar_nc(job),
             Self::Socat => socat(job, tools),
             Self::Floor => floor(job),
-            Self::Foctet { transport, syncs } => foctet(job, tools, transport, syncs),
+            Self::Foctet { transport, syncing } => foctet(job, tools, transport, syncing),
         }
     }
 }
@@ -177,7 +192,7 @@ fn cp(job: &Job<'_>) -> anyhow::Result<Taken> {
     let begin = Instant::now();
     let used =
         job.start(&command("cp", &["-r".as_ref(), job.from.as_ref(), job.into.as_ref()]), "cp")?.done()?;
-    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: None, first: used, second: None })
+    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: None, first: used, second: None, syncs: None })
 }
 
 /// From a client to a server that runs.
@@ -185,7 +200,7 @@ fn to_server(job: &Job<'_>, server: Running, client: &Command) -> anyhow::Result
     let begin = Instant::now();
     let first = job.start(client, "client")?.done()?;
     let seconds = begin.elapsed().as_secs_f64();
-    Ok(Taken { seconds, start: None, first, second: server.stop()? })
+    Ok(Taken { seconds, start: None, first, second: server.stop()?, syncs: None })
 }
 
 fn scp(job: &Job<'_>, tools: &Tools) -> anyhow::Result<Taken> {
@@ -234,7 +249,7 @@ fn to_listener(job: &Job<'_>, receiver: &Command, sender: &Command, port: u16) -
     let begin = Instant::now();
     let first = job.start(sender, "sender")?.done()?;
     let second = receiver.done()?;
-    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: Some(start), first, second })
+    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: Some(start), first, second, syncs: None })
 }
 
 fn tar_nc(job: &Job<'_>) -> anyhow::Result<Taken> {
@@ -284,7 +299,7 @@ fn from_sender(
     let begin = Instant::now();
     let second = job.start(&receiver(&ticket), "receiver")?.done()?;
     let first = sender.done()?;
-    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: Some(start), first, second })
+    Ok(Taken { seconds: begin.elapsed().as_secs_f64(), start: Some(start), first, second, syncs: None })
 }
 
 fn floor(job: &Job<'_>) -> anyhow::Result<Taken> {
@@ -298,22 +313,41 @@ fn floor(job: &Job<'_>) -> anyhow::Result<Taken> {
     )
 }
 
-fn foctet(job: &Job<'_>, tools: &Tools, transport: &str, syncs: bool) -> anyhow::Result<Taken> {
-    let program = |what: &str| {
-        let mut foctet = command(tools.foctet(), &[what.as_ref()]);
+fn foctet(job: &Job<'_>, tools: &Tools, transport: &str, syncing: Syncing) -> anyhow::Result<Taken> {
+    let with_options = |foctet: &mut Command, what: &str| {
+        foctet.arg(what);
         foctet.args(["--json", "--no-relay", "--no-lan", "--transport", transport, "--bind", "127.0.0.1:0"]);
-        foctet
     };
-    let mut sender = program("send");
+    let mut sender = Command::new(tools.foctet());
+    with_options(&mut sender, "send");
     sender.arg(job.from);
-    from_sender(job, &sender, ticket, |ticket| {
-        let mut receiver = program("receive");
+    let trace = job.work.join("syncs");
+    let mut taken = from_sender(job, &sender, ticket, |ticket| {
+        let mut receiver = Command::new(tools.foctet());
+        if syncing == Syncing::TakenOff {
+            receiver = Command::new("strace");
+            receiver.args(["-f", "--seccomp-bpf", "-qq", "-T", "-e", "trace=fsync,fdatasync,syncfs", "-e"]);
+            receiver.arg("signal=none").arg("-o").arg(&trace).arg(tools.foctet());
+        }
+        with_options(&mut receiver, "receive");
         receiver.arg("-y").arg("-o").arg(&job.into).arg(ticket);
-        if !syncs {
+        if syncing == Syncing::Void {
             receiver.env("LD_PRELOAD", "libeatmydata.so");
         }
         receiver
-    })
+    })?;
+    if syncing == Syncing::TakenOff {
+        let syncs = traced(&std::fs::read_to_string(&trace)?);
+        taken.seconds -= syncs;
+        taken.syncs = Some(syncs);
+    }
+    Ok(taken)
+}
+
+/// Seconds that the calls in a trace took, which stand at the end of each line.
+fn traced(trace: &str) -> f64 {
+    let seconds = |line: &str| line.rsplit_once('<')?.1.strip_suffix('>')?.parse::<f64>().ok();
+    trace.lines().filter_map(seconds).sum()
 }
 
 /// The ticket in an event of the sender that has it.
@@ -331,6 +365,13 @@ mod tests {
         let line = r#"{"v":1,"event":"listening","ticket":"foctet:abc","code":null}"#;
         assert_eq!(ticket(line).as_deref(), Some("foctet:abc"));
         assert_eq!(ticket(r#"{"v":1,"event":"path"}"#), None);
+    }
+
+    #[test]
+    fn the_time_of_syncs_is_that_at_the_end_of_the_lines() {
+        let trace =
+            "17 syncfs(9) = 0 <0.250>\n18 fsync(7 <unfinished ...>\n18 <... fsync resumed>) = 0 <0.5>\n";
+        assert_eq!(traced(trace), 0.75);
     }
 
     #[test]
