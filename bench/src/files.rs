@@ -71,12 +71,12 @@ pub(crate) fn run_file(options: &Options) -> anyhow::Result<Section> {
     for round in 1..=options.rounds {
         for &way in &ways {
             eprintln!("file, round {round} of {}: {}", options.rounds, way.name());
-            let figures = run.large(way, &large, bytes, round).unwrap_or_else(failed);
+            let figures = or_nothing(run.large(way, &large, bytes, round));
             results.add(way.name(), &way.metrics(&FILE_COLUMNS), round, &figures);
         }
         for &way in &byte_ways {
             eprintln!("byte, round {round} of {}: {}", options.rounds, way.name());
-            let figures = run.byte(way, &byte, round).unwrap_or_else(failed);
+            let figures = or_nothing(run.byte(way, &byte, round));
             byte_results.add(way.name(), way.byte_metrics(), round, &figures);
         }
     }
@@ -105,7 +105,7 @@ pub(crate) fn run_tree(options: &Options) -> anyhow::Result<Section> {
     for round in 1..=options.rounds {
         for &way in &ways {
             eprintln!("tree, round {round} of {}: {}", options.rounds, way.name());
-            let figures = run.tree(way, &tree, round).unwrap_or_else(failed);
+            let figures = or_nothing(run.tree(way, &tree, round));
             results.add(way.name(), &way.metrics(&TREE_COLUMNS), round, &figures);
         }
     }
@@ -122,9 +122,12 @@ pub(crate) fn run_tree(options: &Options) -> anyhow::Result<Section> {
 /// The packages worth naming.
 const PACKAGES: [&str; 4] = ["tokio", "tokio-rustls", "aws-lc-rs", "blake3"];
 
-fn failed(error: anyhow::Error) -> Figures {
-    eprintln!("  failed: {error:#}");
-    Figures::new()
+/// Says why there is nothing.
+fn or_nothing(run: anyhow::Result<Figures>) -> Figures {
+    run.unwrap_or_else(|error| {
+        eprintln!("  failed: {error:#}");
+        Figures::new()
+    })
 }
 
 /// What all measurements of a part share.
