@@ -23,7 +23,9 @@ pub(crate) async fn answer(mut stream: impl Stream) -> std::io::Result<()> {
     let kind = stream.read_u8().await?;
     if kind == ONCE {
         stream.write_u8(ONCE).await?;
-        return stream.shutdown().await;
+        stream.shutdown().await?;
+        // Dropped before the other side's end was read, it would count as refused.
+        return stream.read(&mut [0]).await.map(drop);
     }
     let size = stream.read_u32().await?;
     stream.write_u8(READY).await?;

@@ -223,7 +223,7 @@ impl Run<'_> {
              process and its descendants\n\
              - only foctet syncs what it received and has it in time and CPU; of the others the sync of the file system was timed after \
              it. \"data not synced\" is foctet with libeatmydata, which makes fsync of a file do nothing; what else it syncs, it \
-             still syncs. \"syncs taken off\" is foctet under strace, which costs it something, less the time of its calls of fsync and syncfs\n\
+             still syncs. \"syncs taken off\" is foctet less the time of its calls of fsync and syncfs, which is that of a second transfer, under strace\n\
              - foctet and `floor` verify by BLAKE3 what arrived, the others do not; cp, the rsync daemon and tar over nc encrypt \
              nothing. `floor` is tokio-rustls and BLAKE3, file to file, on one connection, both sides with Ed25519 certificates, \
              X25519MLKEM768, TLS13_AES_128_GCM_SHA256; foctet negotiates the same, on one connection; socat likewise but for \

@@ -1,6 +1,7 @@
 //! When and where a run was made, and of what.
 
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The versions that this program was built with.
@@ -43,9 +44,11 @@ fn machine() -> String {
     format!("{cores} CPUs of {model}, {} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").trim())
 }
 
-/// How many processes ran or wanted to, on the average of the last minute.
-fn load() -> String {
-    read("/proc/loadavg").split_whitespace().next().unwrap_or("unknown").to_owned()
+/// How many processes ran or wanted to, on the average of the minute before this was first called: later it would be
+/// our own doing.
+pub(crate) fn load() -> &'static str {
+    static LOAD: OnceLock<String> = OnceLock::new();
+    LOAD.get_or_init(|| read("/proc/loadavg").split_whitespace().next().unwrap_or("unknown").to_owned())
 }
 
 fn read(path: &str) -> String {

@@ -14,7 +14,9 @@
 //!   foctet can reach over TCP.
 //! - **veth**: the same contestants, two processes in two network namespaces. It takes root.
 //! - **mux**: the multiplexer alone, in memory.
-//! - **file**, **tree**: the program beside cp, rsync, scp and others, see [`files`].
+//! - **file**, **tree**: the program beside cp, rsync, scp and others, see [`files`]. On Debian they are in the packages
+//!   rsync, openssh-server, socat, openssl, netcat-openbsd, eatmydata and strace; those missing are named as skipped. It
+//!   takes 4 GB in the directory for temporary files, or in `--dir`.
 //!
 //! `--bin relay` measures the relay.
 #![forbid(unsafe_code)]
@@ -77,6 +79,7 @@ async fn run(mut options: Options) -> anyhow::Result<bool> {
 
 async fn parts(options: Options) -> anyhow::Result<bool> {
     let mut failed = false;
+    machine::load();
     // The library last: its endpoints stay until the end.
     for part in [Part::File, Part::Tree, Part::Mux, Part::Veth, Part::Library] {
         if !options.has(part) {

@@ -1,6 +1,7 @@
 //! How each of them is taken.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -162,25 +163,29 @@ fn foctet(job: &Job<'_>, tools: &Tools, transport: &str, syncing: Syncing) -> an
         foctet.arg(what);
         foctet.args(["--json", "--no-relay", "--no-lan", "--transport", transport, "--bind", "127.0.0.1:0"]);
     };
-    let mut sender = Command::new(tools.foctet());
-    with_options(&mut sender, "send");
-    sender.arg(job.from);
-    let trace = job.work.join("syncs");
-    let mut taken = from_sender(job, &sender, ticket, |ticket| {
-        let mut receiver = Command::new(tools.foctet());
-        if syncing == Syncing::TakenOff {
-            receiver = Command::new("strace");
-            receiver.args(["-f", "--seccomp-bpf", "-qq", "-T", "-e", "trace=fsync,fdatasync,syncfs", "-e"]);
-            receiver.arg("signal=none").arg("-o").arg(&trace).arg(tools.foctet());
-        }
-        with_options(&mut receiver, "receive");
-        receiver.arg("-y").arg("-o").arg(&job.into).arg(ticket);
-        if syncing == Syncing::Void {
-            receiver.env("LD_PRELOAD", "libeatmydata.so");
-        }
-        receiver
-    })?;
+    let transfer = |mut receiver: Command, into: &Path| {
+        let mut sender = Command::new(tools.foctet());
+        with_options(&mut sender, "send");
+        sender.arg(job.from);
+        from_sender(job, &sender, ticket, |ticket| {
+            with_options(&mut receiver, "receive");
+            receiver.arg("-y").arg("-o").arg(into).arg(ticket);
+            receiver
+        })
+    };
+    let mut receiver = Command::new(tools.foctet());
+    if syncing == Syncing::Void {
+        receiver.env("LD_PRELOAD", "libeatmydata.so");
+    }
+    let mut taken = transfer(receiver, &job.into)?;
     if syncing == Syncing::TakenOff {
+        // Traced, it takes longer; so its syncs are those of a second transfer.
+        let (into, trace) = (job.work.join("traced"), job.work.join("syncs"));
+        std::fs::create_dir(&into)?;
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "--seccomp-bpf", "-qq", "-T", "-e", "trace=fsync,fdatasync,syncfs"]);
+        strace.args(["-e", "signal=none", "-o"]).arg(&trace).arg(tools.foctet());
+        transfer(strace, &into)?;
         let syncs = traced(&std::fs::read_to_string(&trace)?);
         taken.seconds -= syncs;
         taken.syncs = Some(syncs);
