@@ -221,9 +221,10 @@ impl Run<'_> {
              - time runs from the start of the second of two processes, when the first is ready, until both have ended; where the \
              receiving side is a server (scp, rsync), until the client has ended. CPU time and memory are those of a side's largest \
              process and its descendants\n\
-             - only foctet syncs what it received and has it in time and CPU; of the others the sync of the file system was timed after \
-             it. \"data not synced\" is foctet with libeatmydata, which makes fsync of a file do nothing; what else it syncs, it \
-             still syncs. \"syncs taken off\" is foctet less the time of its calls of fsync and syncfs, which is that of a second transfer, under strace\n\
+             - only foctet syncs what it received, which its CPU time contains; of the others the sync of the file system was timed \
+             after it. Of a large file that overlaps with the rest: \"data not synced\" is foctet with libeatmydata, which makes fsync \
+             of a file do nothing; what else it syncs, it still syncs. Of small ones it comes last: \"s\" of foctet tcp is \
+             less the time of its calls of fsync and syncfs, which is that of a second transfer, under strace; \"s\" of foctet quic contains it\n\
              - foctet and `floor` verify by BLAKE3 what arrived, the others do not; cp, the rsync daemon and tar over nc encrypt \
              nothing. `floor` is tokio-rustls and BLAKE3, file to file, on one connection, both sides with Ed25519 certificates, \
              X25519MLKEM768, TLS13_AES_128_GCM_SHA256; foctet negotiates the same, on one connection; socat likewise but for \

@@ -80,8 +80,8 @@ async fn run(mut options: Options) -> anyhow::Result<bool> {
 async fn parts(options: Options) -> anyhow::Result<bool> {
     let mut failed = false;
     machine::load();
-    // The library last: its endpoints stay until the end.
-    for part in [Part::File, Part::Tree, Part::Mux, Part::Veth, Part::Library] {
+    // Small files last: removing them can take longer than everything else.
+    for part in [Part::File, Part::Mux, Part::Veth, Part::Library, Part::Tree] {
         if !options.has(part) {
             continue;
         }

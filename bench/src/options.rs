@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// foctet beside its peers.
 #[derive(Debug, Parser)]
 pub(crate) struct Options {
-    /// Only these parts (repeatable); otherwise all of them, in this order.
+    /// Only these parts (repeatable); otherwise all of them.
     #[arg(long = "part", value_enum)]
     parts: Vec<Part>,
     /// Write each part into its section of this page, besides printing it.

@@ -112,8 +112,8 @@ impl Way {
     ];
     pub(super) const BYTE: [Self; 7] =
         [Self::RsyncDaemon, Self::Socat, Self::Floor, AUTO, TCP, QUIC, Self::Scp];
-    pub(super) const TREE: [Self; 7] =
-        [Self::Cp, Self::TarNc, Self::RsyncDaemon, TCP_APART, TCP, QUIC, Self::RsyncSsh];
+    pub(super) const TREE: [Self; 6] =
+        [Self::Cp, Self::TarNc, Self::RsyncDaemon, TCP_APART, QUIC, Self::RsyncSsh];
 
     /// As in the tables and after `--only`.
     pub(super) fn name(self) -> &'static str {
@@ -125,9 +125,8 @@ impl Way {
             Self::TarNc => "tar over nc",
             Self::Socat => "socat over TLS",
             Self::Floor => "floor",
-            Self::Foctet { transport: "tcp", syncing: Syncing::Counted } => "foctet tcp",
+            Self::Foctet { transport: "tcp", syncing: Syncing::Counted | Syncing::TakenOff } => "foctet tcp",
             Self::Foctet { transport: "tcp", syncing: Syncing::Void } => "foctet tcp, data not synced",
-            Self::Foctet { transport: "tcp", syncing: Syncing::TakenOff } => "foctet tcp, syncs taken off",
             Self::Foctet { transport: "quic", syncing: Syncing::Void } => "foctet quic, data not synced",
             Self::Foctet { transport: "quic", .. } => "foctet quic",
             Self::Foctet { .. } => "foctet auto",
