@@ -72,9 +72,11 @@ pub(crate) async fn receive(server: &str, path: PathBuf) -> anyhow::Result<()> {
     let mut left = stream.read_u64().await?;
     let file = File::create(path)?;
     let (chunks, received) = mpsc::channel(QUEUE);
-    let writer = spawn_blocking(move || hash_and_write(file, received));
+    let (returned, mut spare) = mpsc::channel(2 * QUEUE);
+    let writer = spawn_blocking(move || hash_and_write(file, received, &returned));
     while left > 0 {
-        let mut chunk = vec![0; left.min(CHUNK as u64) as usize];
+        let mut chunk = spare.try_recv().unwrap_or_else(|_| vec![0; CHUNK]);
+        chunk.truncate(left.min(CHUNK as u64) as usize);
         stream.read_exact(&mut chunk).await?;
         left -= chunk.len() as u64;
         chunks.send(chunk).await?;
@@ -90,11 +92,17 @@ pub(crate) async fn receive(server: &str, path: PathBuf) -> anyhow::Result<()> {
     stream.read(&mut [0]).await.map(drop).context("waiting for the sender's end")
 }
 
-fn hash_and_write(mut file: File, mut chunks: mpsc::Receiver<Vec<u8>>) -> anyhow::Result<blake3::Hash> {
+fn hash_and_write(
+    mut file: File,
+    mut chunks: mpsc::Receiver<Vec<u8>>,
+    returned: &mpsc::Sender<Vec<u8>>,
+) -> anyhow::Result<blake3::Hash> {
     let mut hasher = blake3::Hasher::new();
     while let Some(chunk) = chunks.blocking_recv() {
         hasher.update(&chunk);
         file.write_all(&chunk)?;
+        // Memory that is new for each chunk would cost more than hashing it. Only the last one is shorter.
+        returned.try_send(chunk).ok();
     }
     Ok(hasher.finalize())
 }
