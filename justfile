@@ -16,6 +16,10 @@ demo:
 ci:
     bash .ci/run
 
+# Measure foctet beside its peers, and write docs/performance.md. It takes a quiet machine, and root for all of it.
+performance:
+    cargo run --release --manifest-path bench/Cargo.toml -- --write docs/performance.md
+
 # Format every workspace.
 fmt:
     cargo fmt

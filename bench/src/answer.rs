@@ -9,6 +9,8 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 const COUNT: u8 = 1;
 /// First byte of a stream: send back each message; its length follows as four bytes.
 const ECHO: u8 = 2;
+/// First byte of a stream that is also its last one: it is sent back.
+const ONCE: u8 = 4;
 /// What the server says once it has the stream.
 const READY: u8 = 3;
 
@@ -19,6 +21,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Serves one stream to its end.
 pub(crate) async fn answer(mut stream: impl Stream) -> std::io::Result<()> {
     let kind = stream.read_u8().await?;
+    if kind == ONCE {
+        stream.write_u8(ONCE).await?;
+        stream.shutdown().await?;
+        // Dropped before the other side's end was read, it would count as refused.
+        return stream.read(&mut [0]).await.map(drop);
+    }
     let size = stream.read_u32().await?;
     stream.write_u8(READY).await?;
     stream.flush().await?;
@@ -96,6 +104,16 @@ impl<S: Stream> Echo<S> {
         tokio::io::copy(&mut self.stream, &mut tokio::io::sink()).await?;
         Ok(())
     }
+}
+
+/// Uses a stream for one byte there and one back, and closes it on both sides.
+pub(crate) async fn once(mut stream: impl Stream) -> anyhow::Result<()> {
+    stream.write_u8(ONCE).await?;
+    stream.shutdown().await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    anyhow::ensure!(answer == [ONCE], "not the byte that was sent");
+    Ok(())
 }
 
 async fn ask<S: Stream>(stream: &mut S, kind: u8, size: u32) -> anyhow::Result<()> {

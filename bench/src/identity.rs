@@ -64,7 +64,8 @@ impl Identity {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
+/// The one suite and the one key exchange that all use.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
         cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256],
         kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768],

@@ -4,7 +4,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
 /// A point to count from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Usage {
     micros: i64,
 }

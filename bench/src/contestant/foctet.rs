@@ -1,11 +1,13 @@
 //! foctet, as an application uses it, over either of its transports.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 
-use foctet_core::NodeAddr;
+use anyhow::Context as _;
+use foctet_core::{NodeAddr, NodeId, TransportAddr};
 use foctet_net::{ConnectOptions, Connection, Endpoint, Prefer, Transport};
 
-use super::{Client, Contestant, LOOPBACK, Link, Pending, Server, serve_stream};
+use super::{Card, Client, Contestant, Link, Pending, serve_stream};
 use crate::answer::Stream;
 use crate::identity::ALPN;
 
@@ -25,17 +27,36 @@ impl Contestant for Foctet {
         self.name
     }
 
-    fn serve(&self) -> Pending<'static, Box<dyn Server>> {
+    fn serve(&self, address: IpAddr) -> Pending<'static, Card> {
         let transport = self.transport;
         Box::pin(async move {
-            let endpoint = Endpoint::builder().alpns([ALPN]).bind(LOOPBACK).build().await?;
-            let peer = Peer { address: endpoint.addr(), transport };
+            let endpoint = Endpoint::builder().alpns([ALPN]).bind((address, 0).into()).build().await?;
+            let reached = endpoint.addr();
+            let address = match transport {
+                Transport::Tcp => reached.tcp().next(),
+                _ => reached.udp().next(),
+            };
+            let address = address.context("no address for this transport")?;
             tokio::spawn(async move {
                 while let Some(connection) = endpoint.accept().await {
                     tokio::spawn(serve(connection));
                 }
             });
-            Ok(Box::new(peer) as Box<dyn Server>)
+            Ok(Card { address, identity: reached.id().as_bytes().to_vec() })
+        })
+    }
+
+    fn client(&self, server: &Card, from: IpAddr) -> Pending<'static, Box<dyn Client>> {
+        let (server, transport) = (server.clone(), self.transport);
+        Box::pin(async move {
+            let id = NodeId::from_bytes(server.identity.as_slice().try_into()?)?;
+            let address = match transport {
+                Transport::Tcp => TransportAddr::tcp(server.address),
+                _ => TransportAddr::udp(server.address),
+            };
+            let address = NodeAddr::new(id).with_addr(address);
+            let endpoint = Endpoint::builder().bind((from, 0).into()).build().await?;
+            Ok(Box::new(Dialler { endpoint, address, transport }) as Box<dyn Client>)
         })
     }
 }
@@ -46,25 +67,10 @@ async fn serve(connection: Connection) {
     }
 }
 
-struct Peer {
-    address: NodeAddr,
-    transport: Transport,
-}
-
 struct Dialler {
     endpoint: Endpoint,
     address: NodeAddr,
     transport: Transport,
-}
-
-impl Server for Peer {
-    fn client(&self) -> Pending<'_, Box<dyn Client>> {
-        Box::pin(async {
-            let endpoint = Endpoint::builder().bind(LOOPBACK).build().await?;
-            let dialler = Dialler { endpoint, address: self.address.clone(), transport: self.transport };
-            Ok(Box::new(dialler) as Box<dyn Client>)
-        })
-    }
 }
 
 impl Client for Dialler {

@@ -1,14 +1,13 @@
 //! noq alone, with its own endpoint and defaults: QUIC as foctet finds it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use noq::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use noq::{ClientConfig, Connection, Endpoint, ServerConfig};
-use rustls::pki_types::CertificateDer;
 
-use super::{Client, Contestant, LOOPBACK, Link, Pending, Server, serve_stream};
+use super::{Card, Client, Contestant, Link, Pending, serve_stream};
 use crate::answer::Stream;
 use crate::identity::{Identity, NAME};
 
@@ -19,11 +18,11 @@ impl Contestant for Noq {
         "noq"
     }
 
-    fn serve(&self) -> Pending<'static, Box<dyn Server>> {
-        Box::pin(async {
+    fn serve(&self, address: IpAddr) -> Pending<'static, Card> {
+        Box::pin(async move {
             let identity = Identity::generate()?;
             let config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(identity.server()?)?));
-            let endpoint = Endpoint::server(config, LOOPBACK)?;
+            let endpoint = Endpoint::server(config, (address, 0).into())?;
             let address = endpoint.local_addr()?;
             tokio::spawn(async move {
                 while let Some(incoming) = endpoint.accept().await {
@@ -34,7 +33,18 @@ impl Contestant for Noq {
                     });
                 }
             });
-            Ok(Box::new(Peer { address, certificate: identity.certificate() }) as Box<dyn Server>)
+            Ok(Card { address, identity: identity.certificate().to_vec() })
+        })
+    }
+
+    fn client(&self, server: &Card, from: IpAddr) -> Pending<'static, Box<dyn Client>> {
+        let server = server.clone();
+        Box::pin(async move {
+            let config = Identity::generate()?.client(server.identity.into())?;
+            let endpoint = Endpoint::client((from, 0).into())?;
+            endpoint
+                .set_default_client_config(ClientConfig::new(Arc::new(QuicClientConfig::try_from(config)?)));
+            Ok(Box::new(Dialler { endpoint, address: server.address }) as Box<dyn Client>)
         })
     }
 }
@@ -45,26 +55,9 @@ async fn serve(connection: Connection) {
     }
 }
 
-struct Peer {
-    address: SocketAddr,
-    certificate: CertificateDer<'static>,
-}
-
 struct Dialler {
     endpoint: Endpoint,
     address: SocketAddr,
-}
-
-impl Server for Peer {
-    fn client(&self) -> Pending<'_, Box<dyn Client>> {
-        Box::pin(async {
-            let config = Identity::generate()?.client(self.certificate.clone())?;
-            let endpoint = Endpoint::client(LOOPBACK)?;
-            endpoint
-                .set_default_client_config(ClientConfig::new(Arc::new(QuicClientConfig::try_from(config)?)));
-            Ok(Box::new(Dialler { endpoint, address: self.address }) as Box<dyn Client>)
-        })
-    }
 }
 
 impl Client for Dialler {

@@ -1,11 +1,11 @@
 //! TCP alone: the reference. A stream is a connection.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Client, Contestant, LOOPBACK, Link, Pending, Server, serve_stream};
+use super::{Card, Client, Contestant, Link, Pending, serve_stream};
 use crate::answer::Stream;
 
 pub(crate) struct Tcp;
@@ -15,26 +15,36 @@ impl Contestant for Tcp {
         "tcp"
     }
 
-    fn serve(&self) -> Pending<'static, Box<dyn Server>> {
-        Box::pin(async {
-            let address = listen(|stream| async move {
+    fn has_streams(&self) -> bool {
+        false
+    }
+
+    fn serve(&self, address: IpAddr) -> Pending<'static, Card> {
+        Box::pin(async move {
+            let address = listen(address, |stream| async move {
                 serve_stream(stream);
                 Ok(())
             })
             .await?;
-            Ok(Box::new(Address(address)) as Box<dyn Server>)
+            Ok(Card { address, identity: Vec::new() })
         })
+    }
+
+    fn client(&self, server: &Card, _from: IpAddr) -> Pending<'static, Box<dyn Client>> {
+        let address = Address(server.address);
+        Box::pin(async move { Ok(Box::new(address) as Box<dyn Client>) })
     }
 }
 
 /// Accepts for as long as the program runs and hands every connection to `serve`, in a task of its own.
 pub(super) async fn listen<F>(
+    address: IpAddr,
     serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
 ) -> anyhow::Result<SocketAddr>
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
-    let listener = TcpListener::bind(LOOPBACK).await?;
+    let listener = TcpListener::bind((address, 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -53,16 +63,9 @@ pub(super) async fn dial(address: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Where the server is: all that its dialler and its link need as well.
+/// Where the server is: all that its dialler and its link need.
 #[derive(Clone, Copy)]
 struct Address(SocketAddr);
-
-impl Server for Address {
-    fn client(&self) -> Pending<'_, Box<dyn Client>> {
-        let address = *self;
-        Box::pin(async move { Ok(Box::new(address) as Box<dyn Client>) })
-    }
-}
 
 impl Client for Address {
     fn connect(&self) -> Pending<'_, Box<dyn Link>> {

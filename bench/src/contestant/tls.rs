@@ -1,15 +1,15 @@
 //! tokio-rustls over TCP: the ceiling. A stream is a connection.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use super::{Client, Contestant, Link, Pending, Server, serve_stream, tcp};
+use super::{Card, Client, Contestant, Link, Pending, serve_stream, tcp};
 use crate::answer::Stream;
 use crate::identity::{Identity, NAME};
 
@@ -20,40 +20,40 @@ impl Contestant for Tls {
         "tls"
     }
 
-    fn serve(&self) -> Pending<'static, Box<dyn Server>> {
-        Box::pin(async {
-            let peer = listen(|stream| async move {
-                serve_stream(stream);
-                Ok(())
-            })
-            .await?;
-            Ok(Box::new(peer) as Box<dyn Server>)
-        })
+    fn has_streams(&self) -> bool {
+        false
     }
-}
 
-/// Where a server listens, and its certificate.
-pub(super) struct Peer {
-    address: SocketAddr,
-    certificate: CertificateDer<'static>,
+    fn serve(&self, address: IpAddr) -> Pending<'static, Card> {
+        Box::pin(listen(address, |stream| async move {
+            serve_stream(stream);
+            Ok(())
+        }))
+    }
+
+    fn client(&self, server: &Card, _from: IpAddr) -> Pending<'static, Box<dyn Client>> {
+        let server = server.clone();
+        Box::pin(async move { Ok(Box::new(Dialler::new(server)?) as Box<dyn Client>) })
+    }
 }
 
 /// As [`tcp::listen`], with the handshake done.
 pub(super) async fn listen<F>(
+    address: IpAddr,
     serve: impl Fn(server::TlsStream<TcpStream>) -> F + Send + Sync + 'static,
-) -> anyhow::Result<Peer>
+) -> anyhow::Result<Card>
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let identity = Identity::generate()?;
     let acceptor = TlsAcceptor::from(Arc::new(identity.server()?));
     let serve = Arc::new(serve);
-    let address = tcp::listen(move |stream| {
+    let address = tcp::listen(address, move |stream| {
         let (acceptor, serve) = (acceptor.clone(), serve.clone());
         async move { serve(acceptor.accept(stream).await?).await }
     })
     .await?;
-    Ok(Peer { address, certificate: identity.certificate() })
+    Ok(Card { address, identity: identity.certificate().to_vec() })
 }
 
 /// A dialler of one server, with a key of its own.
@@ -63,24 +63,16 @@ pub(super) struct Dialler {
     config: Arc<ClientConfig>,
 }
 
-impl Peer {
-    pub(super) fn dialler(&self) -> anyhow::Result<Dialler> {
-        let config = Identity::generate()?.client(self.certificate.clone())?;
-        Ok(Dialler { address: self.address, config: Arc::new(config) })
-    }
-}
-
 impl Dialler {
+    pub(super) fn new(server: Card) -> anyhow::Result<Self> {
+        let config = Identity::generate()?.client(server.identity.into())?;
+        Ok(Self { address: server.address, config: Arc::new(config) })
+    }
+
     pub(super) async fn dial(&self) -> anyhow::Result<client::TlsStream<TcpStream>> {
         let stream = tcp::dial(self.address).await?;
         let name = ServerName::try_from(NAME)?;
         Ok(TlsConnector::from(self.config.clone()).connect(name, stream).await?)
-    }
-}
-
-impl Server for Peer {
-    fn client(&self) -> Pending<'_, Box<dyn Client>> {
-        Box::pin(async { Ok(Box::new(self.dialler()?) as Box<dyn Client>) })
     }
 }
 

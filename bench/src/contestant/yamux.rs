@@ -1,5 +1,6 @@
 //! yamux over tokio-rustls over TCP: what others put where foctet has QMux.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::Poll;
 
@@ -8,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 use yamux::{Config, Connection, Mode};
 
-use super::{Client, Contestant, Link, Pending, Server, serve_stream, tls};
+use super::{Card, Client, Contestant, Link, Pending, serve_stream, tls};
 use crate::answer::Stream;
 
 pub(crate) struct Yamux;
@@ -18,36 +19,29 @@ impl Contestant for Yamux {
         "yamux over tls"
     }
 
-    fn serve(&self) -> Pending<'static, Box<dyn Server>> {
-        Box::pin(async {
-            let peer = tls::listen(|carrier| async {
-                // The server opens none: it keeps no way to ask.
-                let (_, opens) = mpsc::channel(1);
-                drive(carrier, Mode::Server, opens).await;
-                Ok(())
-            })
-            .await?;
-            Ok(Box::new(Peer(peer)) as Box<dyn Server>)
-        })
+    fn serve(&self, address: IpAddr) -> Pending<'static, Card> {
+        Box::pin(tls::listen(address, |carrier| async {
+            // The server opens none: it keeps no way to ask.
+            let (_, opens) = mpsc::channel(1);
+            drive(carrier, Mode::Server, opens, |stream| serve_stream(stream.compat())).await;
+            Ok(())
+        }))
+    }
+
+    fn client(&self, server: &Card, _from: IpAddr) -> Pending<'static, Box<dyn Client>> {
+        let server = server.clone();
+        Box::pin(async move { Ok(Box::new(Dialler(tls::Dialler::new(server)?)) as Box<dyn Client>) })
     }
 }
-
-struct Peer(tls::Peer);
 
 struct Dialler(tls::Dialler);
 
 /// Where to send the stream that is asked for.
-type Open = oneshot::Sender<yamux::Stream>;
+pub(crate) type Open = oneshot::Sender<yamux::Stream>;
 
 struct Session {
     opens: mpsc::Sender<Open>,
     driver: tokio::task::JoinHandle<()>,
-}
-
-impl Server for Peer {
-    fn client(&self) -> Pending<'_, Box<dyn Client>> {
-        Box::pin(async { Ok(Box::new(Dialler(self.0.dialler()?)) as Box<dyn Client>) })
-    }
 }
 
 impl Client for Dialler {
@@ -55,7 +49,7 @@ impl Client for Dialler {
         Box::pin(async {
             let carrier = self.0.dial().await?;
             let (opens, asked) = mpsc::channel(1);
-            let driver = tokio::spawn(drive(carrier, Mode::Client, asked));
+            let driver = tokio::spawn(drive(carrier, Mode::Client, asked, drop));
             Ok(Box::new(Session { opens, driver }) as Box<dyn Link>)
         })
     }
@@ -79,9 +73,14 @@ impl Link for Session {
     }
 }
 
-/// Runs a connection until the peer ends it or, on the dialling side, until nobody can ask for streams any more.
-async fn drive<T>(carrier: T, mode: Mode, mut opens: mpsc::Receiver<Open>)
-where
+/// Runs a connection until the peer ends it or, on the dialling side, until nobody can ask for streams any more. The
+/// peer's streams go to `serve`.
+pub(crate) async fn drive<T>(
+    carrier: T,
+    mode: Mode,
+    mut opens: mpsc::Receiver<Open>,
+    mut serve: impl FnMut(yamux::Stream),
+) where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut connection = Connection::new(carrier.compat(), Config::default(), mode);
@@ -106,7 +105,7 @@ where
                 }
             }
             match connection.poll_next_inbound(context) {
-                Poll::Ready(Some(Ok(stream))) => serve_stream(stream.compat()),
+                Poll::Ready(Some(Ok(stream))) => serve(stream),
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
             }
