@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 /// Pieces below this many bytes are gathered rather than queued one by one: a queued piece costs about 100 bytes.
 const GATHER_BELOW: usize = 1024;
@@ -66,22 +66,13 @@ impl Chunks {
         Some(piece)
     }
 
-    /// Moves the first `len` bytes, or all if there are fewer, to the end of `out`.
-    pub(crate) fn copy_to(&mut self, mut len: usize, out: &mut impl BufMut) {
-        while len > 0 {
-            if self.whole.is_empty() {
-                self.seal();
-            }
-            let Some(front) = self.whole.front_mut() else { return };
-            let taken = front.len().min(len);
-            out.put_slice(&front[..taken]);
-            if taken == front.len() {
-                self.whole.pop_front();
-            } else {
-                front.advance(taken);
-            }
-            self.len -= taken;
-            len -= taken;
+    /// Hands out the first `len` bytes, or all if there are fewer.
+    pub(crate) fn take(&mut self, mut len: usize, mut put: impl FnMut(Bytes)) {
+        while len > 0
+            && let Some(piece) = self.pop(len)
+        {
+            len -= piece.len();
+            put(piece);
         }
     }
 
@@ -132,12 +123,12 @@ mod tests {
                 if popped {
                     if let Some(piece) = chunks.pop(taken.max(1)) { got.extend_from_slice(&piece) }
                 } else {
-                    chunks.copy_to(taken, &mut got);
+                    chunks.take(taken, |piece| got.extend_from_slice(&piece));
                 }
                 prop_assert_eq!(chunks.len(), put.len() - got.len());
                 prop_assert_eq!(chunks.is_empty(), put.len() == got.len());
             }
-            chunks.copy_to(usize::MAX, &mut got);
+            chunks.take(usize::MAX, |piece| got.extend_from_slice(&piece));
             prop_assert_eq!(put, got);
         }
     }

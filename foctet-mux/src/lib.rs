@@ -4,6 +4,9 @@
 //! any tokio `AsyncRead + AsyncWrite`.
 #![forbid(unsafe_code)]
 
+mod batch;
+pub use batch::Batch;
+
 mod budget;
 
 mod chunks;
@@ -16,7 +19,7 @@ pub use config::{
 mod datagrams;
 
 mod driver;
-pub use driver::{Connection, RecvStream, SendStream};
+pub use driver::{Carrier, Connection, RecvStream, SendStream};
 
 mod error;
 pub use error::{

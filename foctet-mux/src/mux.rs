@@ -21,6 +21,7 @@ use crate::datagrams::DatagramQueue;
 use crate::flow::{RecvWindow, SendCredit};
 use crate::params::TransportParameters;
 use crate::ping::Pings;
+use crate::record::RecordReader;
 use crate::scheduler::Scheduler;
 use crate::streams::{Output, Streams};
 use crate::{CodeTooLarge, Config, ConnectionError, MAX_VARINT, Role, Stats, StreamId, Violation};
@@ -34,11 +35,11 @@ const MAX_REASON: usize = 1024;
 ///
 /// The driving contract: hand it what arrives ([`handle_input`](Self::handle_input)) and the time when
 /// [`poll_timeout`](Self::poll_timeout) asks for it ([`handle_timeout`](Self::handle_timeout)); after these and after any
-/// call of the application, drain [`poll_transmit`](Self::poll_transmit) as far as the carrier takes it, and
+/// call of the application, drain [`poll_batch`](Self::poll_batch) as far as the carrier takes it, and
 /// [`poll_event`](Self::poll_event). Output is produced only when it is asked for: control, then credit, then data, by
 /// the priorities of that moment. `now` must never go back.
 ///
-/// When [`error`](Self::error) says that the connection is lost, send what `poll_transmit` still has (at most a
+/// When [`error`](Self::error) says that the connection is lost, send what `poll_batch` still has (at most a
 /// CONNECTION_CLOSE), then close the sending side of the carrier.
 #[derive(Debug)]
 pub struct Mux {
@@ -49,6 +50,7 @@ pub struct Mux {
     close: Option<Close>,
     params_sent: bool,
     peer: Option<TransportParameters>,
+    records: RecordReader,
     streams: Streams,
     scheduler: Scheduler,
     /// Streams whose control frames are due; what they are is worked out when they are sent.
@@ -90,6 +92,7 @@ impl Mux {
             close: None,
             params_sent: false,
             peer: None,
+            records: RecordReader::default(),
             streams: Streams::new(role, &config),
             scheduler: Scheduler::default(),
             control: VecDeque::new(),
@@ -286,7 +289,7 @@ impl Mux {
 
 /// How large, in bytes, a read buffer is: four full records, or one of the largest that may come with its size.
 fn read_buffer_for(max_record_size: usize) -> usize {
-    (4 * crate::record::FULL_RECORD).max(max_record_size + 8)
+    (4 * crate::batch::FULL_RECORD).max(max_record_size + 8)
 }
 
 /// A slice pins its whole buffer, so only one of nearly a quarter of it is worth it: 15 KiB of 64, which every full

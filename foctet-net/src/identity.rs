@@ -80,6 +80,8 @@ impl Identity {
                 .with_client_cert_resolver(Arc::clone(&resolver) as _);
         client.resumption = Resumption::disabled();
         client.enable_early_data = false;
+        // Over TCP records are opened and sealed by `tcp::tls`; QUIC takes the keys in its own way.
+        client.enable_secret_extraction = true;
         Ok(Self { id, certificate, client: Arc::new(client), resolver, known })
     }
 
@@ -133,6 +135,7 @@ impl Identity {
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
         config.send_half_rtt_data = false;
+        config.enable_secret_extraction = true;
         Ok(Arc::new(config))
     }
 }

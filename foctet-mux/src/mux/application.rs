@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Mux;
 use crate::datagrams::longest_in;
-use crate::record::RECORD_PAYLOAD;
+use crate::batch::RECORD_PAYLOAD;
 use crate::{
     ClosedStream, ConnectionError, Dir, MAX_VARINT, ReadError, ResetError, SendDatagramError, StoppedError,
     StreamId, WriteError,

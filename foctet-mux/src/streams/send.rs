@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::batch::RecordWriter;
 use crate::chunks::Chunks;
 use crate::flow::SendCredit;
 use crate::{ClosedStream, MIN_SEND_BUFFER};
@@ -181,10 +182,10 @@ impl Send {
         self.state == State::Finishing && len == self.unsent()
     }
 
-    /// Moves `len` bytes to the end of `out`, which has the header already; `fin` if it says that this is the end.
-    pub(crate) fn take(&mut self, len: u64, fin: bool, out: &mut Vec<u8>) {
+    /// Moves `len` bytes to `record`, which has the header already; `fin` if it says that this is the end.
+    pub(crate) fn take(&mut self, len: u64, fin: bool, record: &mut RecordWriter<'_>) {
         self.credit.spend(len);
-        self.unsent.copy_to(len as usize, out);
+        self.unsent.take(len as usize, |data| record.put(data));
         if fin {
             self.state = State::Finished;
         }

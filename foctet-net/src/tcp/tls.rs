@@ -1,0 +1,13 @@
+//! TLS 1.3 over a byte stream: rustls makes the handshake, the keys and the protection of every record; which records
+//! there are, and where their bytes lie in memory, is decided here (`docs/decisions/0007`).
+
+mod alert;
+mod handshake;
+mod opener;
+mod ratchet;
+mod records;
+mod sealer;
+mod secured;
+mod unsent;
+
+pub(super) use handshake::{Agreed, accept, connect};
