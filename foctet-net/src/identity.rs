@@ -146,6 +146,12 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// The suites that connections may come to use.
+#[cfg(test)]
+pub(crate) fn cipher_suites() -> Vec<rustls::SupportedCipherSuite> {
+    provider::provider().cipher_suites.clone()
+}
+
 /// The node at the other end of a connection whose handshake is complete, from the certificates that rustls
 /// or noq (`peer_identity()`, a boxed `Vec<CertificateDer<'static>>`) keeps of it. Either role.
 ///

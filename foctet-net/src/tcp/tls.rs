@@ -10,4 +10,9 @@ mod sealer;
 mod secured;
 mod unsent;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use handshake::{Agreed, accept, connect};
+pub use opener::{Opened, Opener};
+pub use sealer::Sealer;

@@ -111,23 +111,23 @@ pub(super) fn invalid(error: Error) -> io::Error {
 }
 
 /// One side of the handshake, without I/O.
-struct Handshake<P> {
+pub(super) struct Handshake<P> {
     party: P,
-    incoming: BytesMut,
+    pub(super) incoming: BytesMut,
     /// How much of `incoming` the party may see.
     shown: usize,
     /// How much of that is whole records.
     whole: usize,
-    outgoing: Vec<u8>,
+    pub(super) outgoing: Vec<u8>,
 }
 
 impl<P: Party> Handshake<P> {
-    fn new(party: P) -> Self {
+    pub(super) fn new(party: P) -> Self {
         Self { party, incoming: BytesMut::new(), shown: 0, whole: 0, outgoing: Vec::new() }
     }
 
     /// Goes as far as it can with what has come; whether that was all of it.
-    fn advance(&mut self) -> Result<bool, Error> {
+    pub(super) fn advance(&mut self) -> Result<bool, Error> {
         loop {
             match self.step()? {
                 Step::Again => {}
@@ -169,13 +169,13 @@ impl<P: Party> Handshake<P> {
     }
 
     /// After an error: has the alert for it ready. The party must see no more input than that alert needs, which is none.
-    fn complain(&mut self) {
+    pub(super) fn complain(&mut self) {
         while self.party.wants_write()
             && let Ok(Step::Again) = self.step()
         {}
     }
 
-    fn finish(self) -> Result<(Records, Agreed, Vec<u8>, BytesMut), Error> {
+    pub(super) fn finish(self) -> Result<(Records, Agreed, Vec<u8>, BytesMut), Error> {
         let (alpn, certificates) = (self.party.alpn_protocol(), self.party.peer_certificates());
         let agreed = Agreed {
             alpn: alpn.map(Into::into),
@@ -186,7 +186,7 @@ impl<P: Party> Handshake<P> {
 }
 
 /// What to do next.
-enum Step {
+pub(super) enum Step {
     Again,
     /// More input is needed.
     Blocked,
@@ -194,7 +194,7 @@ enum Step {
 }
 
 /// rustls's connections of either role.
-trait Party: std::ops::Deref<Target: std::ops::Deref<Target = CommonState>> + Sized {
+pub(super) trait Party: std::ops::Deref<Target: std::ops::Deref<Target = CommonState>> + Sized {
     /// Takes what it can of `incoming` and puts what is to be sent behind what `outgoing` has. Also how much of `incoming`
     /// is done with.
     fn process(&mut self, incoming: &mut [u8], outgoing: &mut Vec<u8>) -> (usize, Result<Step, Error>);

@@ -50,7 +50,7 @@ impl Ratchet for KernelConnection<ServerConnectionData> {
 }
 
 /// How records are protected: the suite, which must be one of TLS 1.3.
-pub fn protection(suite: SupportedCipherSuite) -> Result<&'static Tls13CipherSuite, Error> {
+pub(super) fn protection(suite: SupportedCipherSuite) -> Result<&'static Tls13CipherSuite, Error> {
     suite.tls13().ok_or_else(|| Error::General("not a cipher suite of TLS 1.3".into()))
 }
 

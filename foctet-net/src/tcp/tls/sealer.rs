@@ -46,9 +46,10 @@ impl Sealer {
     /// [`Error::EncryptError`] if `content` is longer than 2^14 bytes, or no number is left for the record.
     pub fn seal(&mut self, typ: ContentType, content: OutboundChunks<'_>) -> Result<Vec<u8>, Error> {
         let next = self.sequence.checked_add(1).filter(|_| content.len() <= MAX_CONTENT);
+        let next = next.ok_or(Error::EncryptError)?;
         let message = OutboundPlainMessage { typ, version: ProtocolVersion::TLSv1_2, payload: content };
         let sealed = self.encrypter.encrypt(message, self.sequence)?;
-        self.sequence = next.ok_or(Error::EncryptError)?;
+        self.sequence = next;
         Ok(sealed.encode())
     }
 }

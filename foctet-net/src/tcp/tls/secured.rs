@@ -58,11 +58,6 @@ impl<S> Secured<S> {
         self.stream
     }
 
-    #[cfg(test)]
-    pub(super) fn records(&mut self) -> &mut Records {
-        &mut self.records
-    }
-
     fn make_room(&mut self) {
         let wanted = READ_BUFFER.saturating_sub(self.input.len());
         let room = self.input.capacity() - self.input.len();
