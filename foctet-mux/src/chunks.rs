@@ -4,11 +4,19 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::Buffers;
+
 /// Pieces below this many bytes are gathered rather than queued one by one: a queued piece costs about 100 bytes.
 const GATHER_BELOW: usize = 1024;
 
 /// How many bytes are gathered into one piece: about a record.
 const GATHER_UP_TO: usize = 16 * 1024;
+
+/// The size of the buffers that much data is copied into, in bytes: what goes to the carrier at once.
+pub(crate) const COPY_BUFFER: usize = 64 * 1024;
+
+/// How much data is worth such a buffer, in bytes: three quarters of it.
+const BUFFER_FROM: usize = COPY_BUFFER / 4 * 3;
 
 /// Bytes in order, in as few pieces as can be had without copying large ones.
 ///
@@ -28,6 +36,23 @@ impl Chunks {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Appends a copy of `data`, in memory of `buffers` where that is not wasted on it.
+    pub(crate) fn push_copy(&mut self, mut data: &[u8], buffers: &mut Buffers) {
+        while data.len() >= BUFFER_FROM {
+            let (front, rest) = data.split_at(data.len().min(COPY_BUFFER));
+            let mut buffer = buffers.take();
+            buffer.extend_from_slice(front);
+            self.seal();
+            self.len += front.len();
+            self.whole.push_back(buffer.split().freeze());
+            buffers.give(buffer);
+            data = rest;
+        }
+        if !data.is_empty() {
+            self.push_slice(data);
+        }
     }
 
     /// Appends a copy of `data`.

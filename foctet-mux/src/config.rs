@@ -55,7 +55,8 @@ impl Default for Config {
             initial_window: 2 << 20,
             receive_window: 16 << 20,
             send_window: 4 << 20,
-            stream_send_window: 1 << 20,
+            // Four times what goes to the carrier at once; what is on its way is elsewhere, and more than the caches hold is slower.
+            stream_send_window: 256 << 10,
             max_record_size: MIN_MAX_RECORD_SIZE,
             // A datagram fills at most one record.
             max_datagram_frame_size: MIN_MAX_RECORD_SIZE,

@@ -9,6 +9,9 @@ pub use batch::Batch;
 
 mod budget;
 
+mod buffers;
+pub use buffers::Buffers;
+
 mod chunks;
 
 mod config;

@@ -24,12 +24,16 @@ use crate::ping::Pings;
 use crate::record::RecordReader;
 use crate::scheduler::Scheduler;
 use crate::streams::{Output, Streams};
-use crate::{CodeTooLarge, Config, ConnectionError, MAX_VARINT, Role, Stats, StreamId, Violation};
+use crate::chunks::COPY_BUFFER;
+use crate::{Buffers, CodeTooLarge, Config, ConnectionError, MAX_VARINT, Role, Stats, StreamId, Violation};
 use events::Events;
 use timers::Timers;
 
 /// The longest reason phrase sent with a CONNECTION_CLOSE, in bytes: with it the frame fits any record.
 const MAX_REASON: usize = 1024;
+
+/// How many buffers with written data are kept to be used again: what is on its way, and what is written meanwhile.
+const COPY_BUFFERS: usize = 8;
 
 /// One QMux connection as a state machine.
 ///
@@ -59,6 +63,8 @@ pub struct Mux {
     deliveries: VecDeque<(u64, StreamId)>,
     credit: SendCredit,
     window: RecvWindow,
+    /// What was written by copying lies in these.
+    copies: Buffers,
     /// Bytes written and not sent, on all streams.
     unsent: u64,
     /// Bytes received and not read, on all streams.
@@ -99,6 +105,7 @@ impl Mux {
             deliveries: VecDeque::new(),
             credit: SendCredit::default(),
             window: RecvWindow::connection(window, config.receive_window.max(window)),
+            copies: Buffers::new(COPY_BUFFER, COPY_BUFFERS),
             unsent: 0,
             unread: 0,
             received_datagrams: DatagramQueue::new(config.datagram_buffer),

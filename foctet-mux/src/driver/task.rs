@@ -21,7 +21,7 @@ const WRITE_AT_ONCE: usize = 64 * 1024;
 const READ_AT_ONCE: usize = 64 * 1024;
 
 /// How many times the carrier is read and written before other tasks of the runtime get their turn.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 2;
 
 /// The driver of one connection. Ends when the carrier is released.
 #[derive(Debug)]

@@ -63,7 +63,7 @@ impl Mux {
         if let Poll::Ready(Ok(len)) = claimed
             && let Some(send) = self.streams.send_mut(id)
         {
-            send.push_slice(data.get(..len).unwrap_or(data));
+            send.push_copy(data.get(..len).unwrap_or(data), &mut self.copies);
             self.unsent += len as u64;
             self.schedule(id);
         }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::batch::RecordWriter;
 use crate::chunks::Chunks;
 use crate::flow::SendCredit;
-use crate::{ClosedStream, MIN_SEND_BUFFER};
+use crate::{Buffers, ClosedStream, MIN_SEND_BUFFER};
 
 /// ```text
 ///  Open ──finish──► Finishing ──FIN sent──► Finished
@@ -105,8 +105,8 @@ impl Send {
         self.unsent() <= self.capacity(stream_bound, spare) / 2
     }
 
-    pub(crate) fn push_slice(&mut self, data: &[u8]) {
-        self.unsent.push_slice(data);
+    pub(crate) fn push_copy(&mut self, data: &[u8], buffers: &mut Buffers) {
+        self.unsent.push_copy(data, buffers);
     }
 
     pub(crate) fn push(&mut self, data: Bytes) {

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use foctet_mux::{Batch, Carrier};
+use foctet_mux::{Batch, Buffers, Carrier};
 use rustls::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
@@ -22,6 +22,12 @@ const READ_BUFFER: usize = 4 * FULL_RECORD;
 /// The least room, in bytes, worth a read.
 const READ_ROOM: usize = FULL_RECORD;
 
+/// How many of these buffers are kept to be used again.
+const READ_BUFFERS: usize = 8;
+
+/// A read of fewer bytes than this shows that they are not needed now.
+const READ_FEW: usize = 4096;
+
 /// Both directions of a stream, in records. Data comes out where it was read, and goes in from where it lies.
 ///
 /// It holds at most the buffer it reads into, and the batch that it was given last, in records.
@@ -29,6 +35,7 @@ pub(in crate::tcp) struct Secured<S> {
     stream: S,
     records: Records,
     input: BytesMut,
+    buffers: Buffers,
     unsent: Unsent,
     /// How receiving ended.
     end: Option<End>,
@@ -50,7 +57,8 @@ impl<S> Secured<S> {
         if !outgoing.is_empty() {
             unsent.records.push_back(outgoing);
         }
-        Self { stream, records, input, unsent, end: None, closed: false }
+        let buffers = Buffers::new(READ_BUFFER, READ_BUFFERS);
+        Self { stream, records, input, buffers, unsent, end: None, closed: false }
     }
 
     /// The stream alone, as if there had been no handshake.
@@ -64,9 +72,9 @@ impl<S> Secured<S> {
         if room >= READ_ROOM || self.input.try_reclaim(wanted) {
             return;
         }
-        let mut fresh = BytesMut::with_capacity(READ_BUFFER);
+        let mut fresh = self.buffers.take();
         fresh.extend_from_slice(&self.input);
-        self.input = fresh;
+        self.buffers.give(std::mem::replace(&mut self.input, fresh));
     }
 }
 
@@ -98,8 +106,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for Secured<S> 
                 Ok(Received::Incomplete) => {
                     self.make_room();
                     let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
-                    if ready!(read)? == 0 {
-                        self.end = Some(End::Truncated);
+                    match ready!(read)? {
+                        0 => self.end = Some(End::Truncated),
+                        few if few < READ_FEW => self.buffers.clear(),
+                        _ => {}
                     }
                 }
                 Err(error) => self.fail(error, cx),
