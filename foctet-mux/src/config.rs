@@ -23,7 +23,7 @@ pub const MAX_CONCURRENT_STREAMS: u64 = 1 << 16;
 /// How a [`Connection`](crate::Connection) behaves.
 ///
 /// The memory that a peer can make this side hold is at most about
-/// `4.3 * receive_window + send_window + 1 KiB * (max_streams_bidi + max_streams_uni) + 2 MiB`
+/// `4.3 * receive_window + send_window + 1 KiB * (max_streams_bidi + max_streams_uni) + 3 MiB`
 /// (see `docs/spec/qmux.md`), however it behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -55,8 +55,7 @@ impl Default for Config {
             initial_window: 2 << 20,
             receive_window: 16 << 20,
             send_window: 4 << 20,
-            // Four times what goes to the carrier at once; what is on its way is elsewhere, and more than the caches hold is slower.
-            stream_send_window: 256 << 10,
+            stream_send_window: 1 << 20,
             max_record_size: MIN_MAX_RECORD_SIZE,
             // A datagram fills at most one record.
             max_datagram_frame_size: MIN_MAX_RECORD_SIZE,

@@ -46,6 +46,8 @@ pub(super) struct Task<T> {
     armed: Option<Instant>,
     /// Whether the last read found nothing more.
     is_dry: bool,
+    /// Whether the output is all that there was, so that more of it wakes the task.
+    is_all: bool,
     /// Last, so that the carrier is gone when this tells of it.
     shared: Released,
 }
@@ -75,6 +77,7 @@ impl<T: Carrier> Task<T> {
             is_shut: false,
             armed: None,
             is_dry: true,
+            is_all: true,
             shared: Released(shared),
         }
     }
@@ -111,7 +114,7 @@ impl<T: Carrier> Task<T> {
     /// Lets the state machine act on what was read, on the time, and on the room in the output buffer.
     fn act(&mut self, cx: &Context<'_>) -> Option<std::time::Instant> {
         let now = Instant::now();
-        let Self { shared, input, output, sending, read_end, write_end, is_dry, .. } = self;
+        let Self { shared, input, output, sending, read_end, write_end, is_dry, is_all, .. } = self;
         // What has arrived outweighs a failure to write: it may say why.
         let failure = read_end.as_ref().or(write_end.as_ref().filter(|_| *is_dry));
         let (timeout, lost) = shared.0.act(|state| {
@@ -127,7 +130,8 @@ impl<T: Carrier> Task<T> {
                 mux.poll_batch(output, WRITE_AT_ONCE, now.into_std());
             }
             let (timeout, lost) = (mux.poll_timeout(), mux.error().is_some());
-            state.driver_acted(cx, !*sending && output.is_empty());
+            *is_all = !*sending && (output.is_empty() || !mux.has_output());
+            state.driver_acted(cx, *is_all);
             (timeout, lost)
         });
         if lost && self.deadline.is_none() {
@@ -211,7 +215,8 @@ impl<T: Carrier> Future for Task<T> {
             let was_read = this.read(cx);
             let timeout = this.act(cx);
             let was_written = this.write(cx);
-            if was_read || was_written {
+            let unfinished = was_written && (!this.is_all || this.write_end.is_some());
+            if unfinished || (was_read && !this.is_dry) {
                 continue;
             }
             if !this.sending {

@@ -25,7 +25,8 @@ const READ_ROOM: usize = FULL_RECORD;
 /// How many of these buffers are kept to be used again.
 const READ_BUFFERS: usize = 8;
 
-/// A read of fewer bytes than this shows that they are not needed now.
+/// So many reads in a row of fewer bytes than this show that they are not needed now.
+const FEW_IN_A_ROW: u8 = 16;
 const READ_FEW: usize = 4096;
 
 /// Both directions of a stream, in records. Data comes out where it was read, and goes in from where it lies.
@@ -36,6 +37,8 @@ pub(in crate::tcp) struct Secured<S> {
     records: Records,
     input: BytesMut,
     buffers: Buffers,
+    /// How many of the last reads gave little.
+    few: u8,
     unsent: Unsent,
     /// How receiving ended.
     end: Option<End>,
@@ -58,12 +61,20 @@ impl<S> Secured<S> {
             unsent.records.push_back(outgoing);
         }
         let buffers = Buffers::new(READ_BUFFER, READ_BUFFERS);
-        Self { stream, records, input, buffers, unsent, end: None, closed: false }
+        Self { stream, records, input, buffers, few: 0, unsent, end: None, closed: false }
     }
 
     /// The stream alone, as if there had been no handshake.
     pub(in crate::tcp) fn into_inner(self) -> S {
         self.stream
+    }
+
+    /// Lets go of buffers that have not been needed for a while.
+    fn note(&mut self, read: usize) {
+        self.few = if read < READ_FEW { self.few.saturating_add(1) } else { 0 };
+        if self.few == FEW_IN_A_ROW {
+            self.buffers.clear();
+        }
     }
 
     fn make_room(&mut self) {
@@ -108,8 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for Secured<S> 
                     let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
                     match ready!(read)? {
                         0 => self.end = Some(End::Truncated),
-                        few if few < READ_FEW => self.buffers.clear(),
-                        _ => {}
+                        read => self.note(read),
                     }
                 }
                 Err(error) => self.fail(error, cx),
