@@ -17,6 +17,7 @@ mod timers;
 pub use events::Event;
 
 use crate::budget::Budget;
+use crate::chunks::COPY_BUFFER;
 use crate::datagrams::DatagramQueue;
 use crate::flow::{RecvWindow, SendCredit};
 use crate::params::TransportParameters;
@@ -24,7 +25,6 @@ use crate::ping::Pings;
 use crate::record::RecordReader;
 use crate::scheduler::Scheduler;
 use crate::streams::{Output, Streams};
-use crate::chunks::COPY_BUFFER;
 use crate::{Buffers, CodeTooLarge, Config, ConnectionError, MAX_VARINT, Role, Stats, StreamId, Violation};
 use events::Events;
 use timers::Timers;

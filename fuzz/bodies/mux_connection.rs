@@ -132,8 +132,7 @@ pub(crate) fn run(mut data: &[u8]) {
         .max_streams_uni(8)
         .max_datagram_frame_size(if setup & 8 == 0 { 100 } else { 0 });
     let now = epoch();
-    let mut machine =
-        Machine { mux: Mux::new(role, config, now), now, held: Vec::new() };
+    let mut machine = Machine { mux: Mux::new(role, config, now), now, held: Vec::new() };
     if setup & 16 == 0 {
         // Parameters that allow enough, so that not every input has to find out how to say so.
         let mut params = Vec::new();

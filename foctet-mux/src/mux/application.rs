@@ -5,8 +5,8 @@ use std::task::Poll;
 use bytes::Bytes;
 
 use super::Mux;
-use crate::datagrams::longest_in;
 use crate::batch::RECORD_PAYLOAD;
+use crate::datagrams::longest_in;
 use crate::{
     ClosedStream, ConnectionError, Dir, MAX_VARINT, ReadError, ResetError, SendDatagramError, StoppedError,
     StreamId, WriteError,

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{Close, Mux};
 use crate::Batch;
+use crate::batch::{FULL_RECORD, RecordWriter};
 use crate::frame::{Frame, StreamHeader};
 use crate::params::TransportParameters;
-use crate::batch::{FULL_RECORD, RecordWriter};
 use crate::streams::Output;
 use crate::{Dir, StreamId};
 

@@ -25,11 +25,7 @@ pub(crate) struct Side {
 
 impl Side {
     fn new(role: Role, config: Config, now: Instant) -> Self {
-        Self {
-            mux: Mux::new(role, config, now),
-            wire: VecDeque::new(),
-            events: Vec::new(),
-        }
+        Self { mux: Mux::new(role, config, now), wire: VecDeque::new(), events: Vec::new() }
     }
 
     pub(crate) fn open(&mut self, dir: Dir) -> StreamId {

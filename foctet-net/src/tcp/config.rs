@@ -6,9 +6,9 @@ use foctet_mux::Config;
 use crate::EndpointLimits;
 use crate::limits;
 
-/// How many written but unsent bytes one stream may hold: four times what goes to the socket at once. What is on its way is
-/// the kernel's, and a queue that outgrows the processor's caches makes every copy slower.
-const STREAM_SEND_WINDOW: u64 = 256 * 1024;
+/// How many written but unsent bytes one stream may hold: twice what goes to the socket at once. What is on its way is the
+/// kernel's, and a queue that outgrows the processor's caches makes every copy slower.
+const STREAM_SEND_WINDOW: u64 = 128 * 1024;
 
 /// What every accepted TCP connection of an endpoint gets.
 #[derive(Clone)]

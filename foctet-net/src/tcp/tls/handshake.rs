@@ -179,7 +179,11 @@ impl<P: Party> Handshake<P> {
         let (alpn, certificates) = (self.party.alpn_protocol(), self.party.peer_certificates());
         let agreed = Agreed {
             alpn: alpn.map(Into::into),
-            certificates: certificates.unwrap_or_default().iter().map(|one| one.clone().into_owned()).collect(),
+            certificates: certificates
+                .unwrap_or_default()
+                .iter()
+                .map(|one| one.clone().into_owned())
+                .collect(),
         };
         Ok((self.party.into_records()?, agreed, self.outgoing, self.incoming))
     }
@@ -194,7 +198,9 @@ pub(super) enum Step {
 }
 
 /// rustls's connections of either role.
-pub(super) trait Party: std::ops::Deref<Target: std::ops::Deref<Target = CommonState>> + Sized {
+pub(super) trait Party:
+    std::ops::Deref<Target: std::ops::Deref<Target = CommonState>> + Sized
+{
     /// Takes what it can of `incoming` and puts what is to be sent behind what `outgoing` has. Also how much of `incoming`
     /// is done with.
     fn process(&mut self, incoming: &mut [u8], outgoing: &mut Vec<u8>) -> (usize, Result<Step, Error>);
