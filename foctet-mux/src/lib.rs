@@ -52,6 +52,8 @@ pub use stats::Stats;
 mod stream_id;
 pub use stream_id::{Dir, Role, StreamId};
 
+mod stream_map;
+
 mod streams;
 
 mod varint;

@@ -23,10 +23,10 @@ const READ_BUFFER: usize = 4 * FULL_RECORD;
 const READ_ROOM: usize = FULL_RECORD;
 
 /// How many of these buffers are kept to be used again.
-const READ_BUFFERS: usize = 8;
+const READ_BUFFERS: usize = 16;
 
 /// So many reads in a row of fewer bytes than this show that they are not needed now.
-const FEW_IN_A_ROW: u8 = 16;
+const FEW_IN_A_ROW: u8 = 4;
 const READ_FEW: usize = 4096;
 
 /// Both directions of a stream, in records. Data comes out where it was read, and goes in from where it lies.
