@@ -1,7 +1,7 @@
 //! QMux version 1 (draft-ietf-quic-qmux-02): QUIC's streams and datagrams over any reliable byte stream.
 //!
 //! [`Mux`] is the protocol as a state machine, without I/O and without a clock; [`Connection`] drives it over
-//! any tokio `AsyncRead + AsyncWrite`.
+//! any tokio `AsyncRead + AsyncWrite`, or over a [`Carrier`] that gives and takes whole pieces of memory.
 #![forbid(unsafe_code)]
 
 mod batch;

@@ -42,7 +42,7 @@ pub(in crate::tcp) struct Secured<S> {
     unsent: Unsent,
     /// How receiving ended.
     end: Option<End>,
-    /// Whether the peer was told that nothing more comes.
+    /// Whether the peer was told that nothing more comes, or of an error.
     closed: bool,
 }
 
@@ -96,6 +96,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secured<S> {
         self.records.complain(&error, &mut self.unsent.records).ok();
         let _ = self.unsent.poll_write(&mut self.stream, cx);
         self.end = Some(End::Failed(error));
+        // Nothing follows a fatal alert: RFC 8446, section 6.2.
+        self.closed = true;
     }
 }
 

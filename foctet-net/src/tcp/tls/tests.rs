@@ -4,13 +4,19 @@ mod hostile;
 mod peer;
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use foctet_mux::Carrier;
 use proptest::prelude::*;
 use rustls::{AlertDescription, Error};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use self::peer::{Ends, Ours, Theirs, every, pair};
+use self::peer::{Ends, Ours, every, pair};
 use super::records::{Received, Records};
+use super::secured::Secured;
+use crate::identity::TlsError;
 
 /// What our records become on the wire.
 fn seal(records: &mut Records, pieces: &[&[u8]]) -> Vec<u8> {
@@ -182,8 +188,59 @@ fn records_behind_the_handshake_are_left_for_us_wherever_they_are_cut() {
     }
 }
 
-#[test]
-fn theirs_is_a_peer_of_either_role() {
-    let roles: Vec<bool> = Ends::all().iter().map(|ends| matches!(pair(ends).1, Theirs::Server(_))).collect();
-    assert!(roles.contains(&true) && roles.contains(&false));
+async fn received(secured: &mut Secured<DuplexStream>) -> io::Result<Bytes> {
+    poll_fn(|cx| secured.poll_receive(cx)).await
+}
+
+#[tokio::test]
+async fn over_a_stream_data_arrives_and_ends_are_told_apart() {
+    for ends in Ends::all() {
+        let start = || {
+            let (Ours { records, input, .. }, peer) = pair(&ends);
+            let (near, far) = duplex(1 << 20);
+            (Secured::new(near, records, Vec::new(), input), far, peer)
+        };
+        let (mut secured, mut far, mut peer) = start();
+        far.write_all(&peer.say(&bytes(40_000, 1))).await.unwrap();
+        let mut got = Vec::new();
+        while got.len() < 40_000 {
+            got.extend_from_slice(&received(&mut secured).await.unwrap());
+        }
+        assert!(got == bytes(40_000, 1));
+        far.write_all(&peer.close()).await.unwrap();
+        assert_eq!(received(&mut secured).await.unwrap(), b""[..]);
+        poll_fn(|cx| secured.poll_shutdown(cx)).await.unwrap();
+        let mut said = Vec::new();
+        far.read_to_end(&mut said).await.unwrap();
+        peer.hear(&said).unwrap();
+        assert!(peer.has_heard_the_end());
+
+        let (mut secured, mut far, mut peer) = start();
+        let cut = peer.say(b"data");
+        far.write_all(&cut[..cut.len() - 1]).await.unwrap();
+        drop(far);
+        let ended = received(&mut secured).await.unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
+
+#[tokio::test]
+async fn over_a_stream_the_peer_hears_of_an_error_and_nothing_after() {
+    for ends in Ends::all() {
+        let (Ours { records, input, .. }, mut peer) = pair(&ends);
+        let (near, mut far) = duplex(1 << 20);
+        let mut secured = Secured::new(near, records, Vec::new(), input);
+        let mut wire = peer.say(b"data");
+        *wire.last_mut().unwrap() ^= 1;
+        far.write_all(&wire).await.unwrap();
+        for _ in 0..2 {
+            let error = received(&mut secured).await.unwrap_err();
+            assert_eq!(TlsError::from_io(&error), Some(TlsError::from_rustls(&Error::DecryptError)));
+        }
+        poll_fn(|cx| secured.poll_shutdown(cx)).await.unwrap();
+        let mut said = Vec::new();
+        far.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said.len(), 2 + 22);
+        assert_eq!(peer.hear(&said), Err(Error::AlertReceived(AlertDescription::BadRecordMac)));
+    }
 }
