@@ -4,6 +4,10 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 
+/// So often in a row fewer bytes than this show that buffers are not needed now.
+const FEW_IN_A_ROW: u8 = 4;
+const FEW: usize = 4096;
+
 /// Buffers of one size. A buffer is used again once nothing is left that lies in it: memory fresh from the allocator costs as
 /// much as copying does, as the allocator hands what is freed in bulk back to the operating system.
 #[derive(Debug)]
@@ -12,12 +16,14 @@ pub struct Buffers {
     keep: usize,
     /// What is left of those that were given back, in that order.
     used: VecDeque<BytesMut>,
+    /// How often in a row little came.
+    few: u8,
 }
 
 impl Buffers {
     /// Buffers of `size` bytes, of which so many are kept, whether something lies in them or not.
     pub fn new(size: usize, keep: usize) -> Self {
-        Self { size, keep, used: VecDeque::new() }
+        Self { size, keep, used: VecDeque::new(), few: 0 }
     }
 
     /// An empty buffer with room for its size.
@@ -34,6 +40,14 @@ impl Buffers {
             self.used.pop_front();
         }
         self.used.push_back(rest);
+    }
+
+    /// Takes note that so many bytes came, and keeps no buffer once little has come for a while.
+    pub fn note(&mut self, bytes: usize) {
+        self.few = if bytes < FEW { self.few.saturating_add(1) } else { 0 };
+        if self.few == FEW_IN_A_ROW {
+            self.clear();
+        }
     }
 
     /// Keeps none of them any longer.
@@ -73,7 +87,11 @@ mod tests {
             buffers.give(buffer);
             assert!(buffers.used.len() <= 2);
         }
-        buffers.clear();
+        for bytes in [0, 1, 4_095, 4_096, 0, 0, 0] {
+            buffers.note(bytes);
+            assert!(!buffers.used.is_empty());
+        }
+        buffers.note(0);
         assert!(buffers.used.is_empty());
     }
 }

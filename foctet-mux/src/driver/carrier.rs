@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::Batch;
+use crate::{Batch, Buffers};
 
 /// An ordered, reliable byte stream that would rather give and take whole pieces of memory: one that encrypts, for
 /// example. Any `AsyncRead + AsyncWrite` is made one by [`Connection::new`](crate::Connection::new).
@@ -48,6 +48,9 @@ pub trait Carrier: Send + Unpin + 'static {
 /// The least room, in bytes, worth a read: what a TLS carrier returns at once.
 const READ_ROOM: usize = 16 * 1024;
 
+/// How many of the buffers that are read into are kept to be used again.
+const READ_BUFFERS: usize = 16;
+
 /// How many pieces are handed over in one call.
 const AT_ONCE: usize = 16;
 
@@ -56,8 +59,9 @@ const AT_ONCE: usize = 16;
 pub(super) struct ByteStream<T> {
     stream: Pin<Box<T>>,
     input: BytesMut,
-    /// The size of the buffers that are read into.
-    read_buffer: usize,
+    /// What is read into.
+    buffers: Buffers,
+    read_room: usize,
     batch: Batch,
     /// How many bytes of the batch the stream has taken.
     sent: usize,
@@ -70,7 +74,8 @@ impl<T: AsyncRead + AsyncWrite> ByteStream<T> {
         Self {
             stream: Box::pin(stream),
             input: BytesMut::new(),
-            read_buffer,
+            buffers: Buffers::new(read_buffer, READ_BUFFERS),
+            read_room: READ_ROOM.min(read_buffer),
             batch: Batch::default(),
             sent: 0,
             flat: Bytes::new(),
@@ -102,11 +107,12 @@ impl<T: AsyncRead + AsyncWrite> ByteStream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Send + 'static> Carrier for ByteStream<T> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let wanted = READ_ROOM.min(self.read_buffer);
-        if self.input.capacity() < wanted && !self.input.try_reclaim(self.read_buffer) {
-            self.input = BytesMut::with_capacity(self.read_buffer);
+        if self.input.capacity() < self.read_room {
+            self.buffers.give(std::mem::take(&mut self.input));
+            self.input = self.buffers.take();
         }
-        ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
+        let read = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
+        self.buffers.note(read);
         Poll::Ready(Ok(self.input.split().freeze()))
     }
 

@@ -25,10 +25,6 @@ const READ_ROOM: usize = FULL_RECORD;
 /// How many of these buffers are kept to be used again.
 const READ_BUFFERS: usize = 16;
 
-/// So many reads in a row of fewer bytes than this show that they are not needed now.
-const FEW_IN_A_ROW: u8 = 4;
-const READ_FEW: usize = 4096;
-
 /// Both directions of a stream, in records. Data comes out where it was read, and goes in from where it lies.
 ///
 /// It holds at most the buffer it reads into, and the batch that it was given last, in records.
@@ -37,8 +33,6 @@ pub(in crate::tcp) struct Secured<S> {
     records: Records,
     input: BytesMut,
     buffers: Buffers,
-    /// How many of the last reads gave little.
-    few: u8,
     unsent: Unsent,
     /// How receiving ended.
     end: Option<End>,
@@ -61,20 +55,12 @@ impl<S> Secured<S> {
             unsent.records.push_back(outgoing);
         }
         let buffers = Buffers::new(READ_BUFFER, READ_BUFFERS);
-        Self { stream, records, input, buffers, few: 0, unsent, end: None, closed: false }
+        Self { stream, records, input, buffers, unsent, end: None, closed: false }
     }
 
     /// The stream alone, as if there had been no handshake.
     pub(in crate::tcp) fn into_inner(self) -> S {
         self.stream
-    }
-
-    /// Lets go of buffers that have not been needed for a while.
-    fn note(&mut self, read: usize) {
-        self.few = if read < READ_FEW { self.few.saturating_add(1) } else { 0 };
-        if self.few == FEW_IN_A_ROW {
-            self.buffers.clear();
-        }
     }
 
     fn make_room(&mut self) {
@@ -121,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for Secured<S> 
                     let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
                     match ready!(read)? {
                         0 => self.end = Some(End::Truncated),
-                        read => self.note(read),
+                        read => self.buffers.note(read),
                     }
                 }
                 Err(error) => self.fail(error, cx),
