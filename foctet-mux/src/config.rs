@@ -23,7 +23,7 @@ pub const MAX_CONCURRENT_STREAMS: u64 = 1 << 16;
 /// How a [`Connection`](crate::Connection) behaves.
 ///
 /// The memory that a peer can make this side hold is at most about
-/// `4.3 * receive_window + send_window + 1 KiB * (max_streams_bidi + max_streams_uni) + 2 MiB`
+/// `4.3 * receive_window + send_window + 1 KiB * (max_streams_bidi + max_streams_uni) + 3 MiB`
 /// (see `docs/spec/qmux.md`), however it behaves.
 #[derive(Debug, Clone)]
 pub struct Config {

@@ -1,10 +1,16 @@
 //! QMux version 1 (draft-ietf-quic-qmux-02): QUIC's streams and datagrams over any reliable byte stream.
 //!
 //! [`Mux`] is the protocol as a state machine, without I/O and without a clock; [`Connection`] drives it over
-//! any tokio `AsyncRead + AsyncWrite`.
+//! any tokio `AsyncRead + AsyncWrite`, or over a [`Carrier`] that gives and takes whole pieces of memory.
 #![forbid(unsafe_code)]
 
+mod batch;
+pub use batch::Batch;
+
 mod budget;
+
+mod buffers;
+pub use buffers::Buffers;
 
 mod chunks;
 
@@ -16,7 +22,7 @@ pub use config::{
 mod datagrams;
 
 mod driver;
-pub use driver::{Connection, RecvStream, SendStream};
+pub use driver::{Carrier, Connection, RecvStream, SendStream};
 
 mod error;
 pub use error::{
@@ -45,6 +51,8 @@ pub use stats::Stats;
 
 mod stream_id;
 pub use stream_id::{Dir, Role, StreamId};
+
+mod stream_map;
 
 mod streams;
 

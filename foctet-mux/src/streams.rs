@@ -1,7 +1,5 @@
 //! The table of streams: who may open how many, which exist, and when they go.
 
-use std::collections::HashMap;
-
 mod recv;
 mod send;
 
@@ -9,6 +7,7 @@ pub(crate) use recv::Recv;
 pub(crate) use send::{Output, Send};
 
 use crate::params::TransportParameters;
+use crate::stream_map::StreamMap;
 use crate::{Config, Dir, MAX_STREAMS, Role, StreamId, TransportErrorCode, Violation};
 
 /// One stream: one half or two, and who still cares.
@@ -95,7 +94,7 @@ impl Remote {
 #[derive(Debug)]
 pub(crate) struct Streams {
     role: Role,
-    table: HashMap<StreamId, Stream>,
+    table: StreamMap<Stream>,
     local: [Local; 2],
     remote: [Remote; 2],
     window: u64,
@@ -109,7 +108,7 @@ impl Streams {
     pub(crate) fn new(role: Role, config: &Config) -> Self {
         Self {
             role,
-            table: HashMap::new(),
+            table: StreamMap::default(),
             local: Default::default(),
             remote: [Remote::new(config.max_streams_bidi), Remote::new(config.max_streams_uni)],
             window: config.stream_window(),

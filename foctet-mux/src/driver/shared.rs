@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::wakers::Wakers;
+use super::wakers::{Wakers, Woken};
 use crate::{ConnectionError, Mux};
 
 /// The state machine, and who waits for it. The lock is held for as long as the machine takes to act, never across I/O or
@@ -67,7 +67,7 @@ impl Shared {
     /// Acts on the state, then wakes whomever that concerns: those who wait for what happened, and the driver if there is
     /// something to send and it sleeps.
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
-        let mut woken = Vec::new();
+        let mut woken = Woken::default();
         let mut state = self.lock();
         let lost = state.mux.error().is_some();
         let result = act(&mut state);
@@ -83,9 +83,7 @@ impl Shared {
             state.wakers.collect_drained(&mut woken);
         }
         drop(state);
-        for waker in woken {
-            waker.wake();
-        }
+        woken.wake();
         result
     }
 

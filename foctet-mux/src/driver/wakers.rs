@@ -1,9 +1,35 @@
 //! Who waits for what.
 
-use std::collections::HashMap;
 use std::task::{Context, Waker};
 
+use crate::stream_map::StreamMap;
 use crate::{Event, StreamId};
+
+/// Those who are to be woken, most often one.
+#[derive(Debug, Default)]
+pub(super) struct Woken {
+    first: Option<Waker>,
+    others: Vec<Waker>,
+}
+
+impl Woken {
+    pub(super) fn wake(self) {
+        for waker in self.first.into_iter().chain(self.others) {
+            waker.wake();
+        }
+    }
+}
+
+impl Extend<Waker> for Woken {
+    fn extend<I: IntoIterator<Item = Waker>>(&mut self, wakers: I) {
+        for waker in wakers {
+            match &self.first {
+                None => self.first = Some(waker),
+                Some(_) => self.others.push(waker),
+            }
+        }
+    }
+}
 
 /// Tasks that wait for the same thing. All are woken together: a woken future may be dropped before it acts, and with it
 /// what it was woken for.
@@ -17,8 +43,8 @@ impl WakerSet {
         }
     }
 
-    fn drain_into(&mut self, woken: &mut Vec<Waker>) {
-        woken.append(&mut self.0);
+    fn drain_into(&mut self, woken: &mut Woken) {
+        woken.extend(self.0.drain(..));
     }
 }
 
@@ -49,7 +75,7 @@ pub(super) struct Wakers {
     pub(super) answered: WakerSet,
     pub(super) lost: WakerSet,
     pub(super) drained: WakerSet,
-    streams: HashMap<StreamId, StreamWakers>,
+    streams: StreamMap<StreamWakers>,
 }
 
 impl Wakers {
@@ -81,7 +107,7 @@ impl Wakers {
     }
 
     /// Collects those whom an event concerns.
-    pub(super) fn collect(&mut self, event: Event, woken: &mut Vec<Waker>) {
+    pub(super) fn collect(&mut self, event: Event, woken: &mut Woken) {
         match event {
             Event::Established => self.established.drain_into(woken),
             Event::Opened(dir) => self.accept[dir.index()].drain_into(woken),
@@ -114,7 +140,7 @@ impl Wakers {
     }
 
     /// Collects those who wait for the carrier to be released.
-    pub(super) fn collect_drained(&mut self, woken: &mut Vec<Waker>) {
+    pub(super) fn collect_drained(&mut self, woken: &mut Woken) {
         self.drained.drain_into(woken);
     }
 }
