@@ -12,6 +12,9 @@ use crate::{
     StreamId, WriteError,
 };
 
+/// Up to how many questions of deliveries are not worth looking through.
+const DELIVERIES_KEPT: usize = 64;
+
 impl Mux {
     /// Opens a stream; pending at the peer's limit.
     pub fn open(&mut self, dir: Dir) -> Poll<Result<StreamId, ConnectionError>> {
@@ -175,7 +178,17 @@ impl Mux {
     /// Asks the question whose answer means that a stream is delivered, once its end has been sent.
     pub(super) fn ask_for_delivery(&mut self, id: StreamId) {
         if self.streams.send_mut(id).is_some_and(|send| send.take_delivery_question()) {
+            self.forget_deliveries();
             self.deliveries.push_back((self.pings.ask(), id));
+        }
+    }
+
+    /// Drops questions for streams that are gone, once they are the most: a peer that never answers would have the
+    /// queue grow with every stream whose writer gave up waiting.
+    fn forget_deliveries(&mut self) {
+        if self.deliveries.len() > 2 * self.streams.len() + DELIVERIES_KEPT {
+            let streams = &self.streams;
+            self.deliveries.retain(|(_, id)| streams.get(*id).is_some());
         }
     }
 
