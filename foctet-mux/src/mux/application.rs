@@ -4,16 +4,13 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use super::Mux;
+use super::{GONE_KEPT, Mux};
 use crate::datagrams::longest_in;
 use crate::record::RECORD_PAYLOAD;
 use crate::{
     ClosedStream, ConnectionError, Dir, MAX_VARINT, ReadError, ResetError, SendDatagramError, StoppedError,
     StreamId, WriteError,
 };
-
-/// Up to how many questions of deliveries are not worth looking through.
-const DELIVERIES_KEPT: usize = 64;
 
 impl Mux {
     /// Opens a stream; pending at the peer's limit.
@@ -186,7 +183,7 @@ impl Mux {
     /// Drops questions for streams that are gone, once they are the most: a peer that never answers would have the
     /// queue grow with every stream whose writer gave up waiting.
     fn forget_deliveries(&mut self) {
-        if self.deliveries.len() > 2 * self.streams.len() + DELIVERIES_KEPT {
+        if self.deliveries.len() > 2 * self.streams.len() + GONE_KEPT {
             let streams = &self.streams;
             self.deliveries.retain(|(_, id)| streams.get(*id).is_some());
         }

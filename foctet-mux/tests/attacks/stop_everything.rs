@@ -79,6 +79,35 @@ fn resets_that_are_never_read_hold_the_streams_and_so_end_the_connection() {
 }
 
 #[test]
+fn answers_stopped_while_no_credit_lets_them_go_leave_nothing_behind() {
+    let config = Config::default().max_streams_bidi(16);
+    let victim = endure(
+        &alone(),
+        &Attack {
+            name: "12 stop everything: answers without credit",
+            config: &config,
+            bound: INPUT + OUTPUT + STREAM * 16 + 2 * ANSWER,
+            each: 1,
+        },
+        |n, payload| {
+            // A question, and when it is being answered, no interest in the answer.
+            let id = client(Dir::Bi, n / 2);
+            if n % 2 == 0 {
+                Frame::Stream { id, offset: 0, fin: true, data: b"?" }.encode(payload);
+            } else {
+                Frame::StopSending { id, code: 0 }.encode(payload);
+            }
+        },
+        |victim| {
+            // The peer grants no more credit than its parameters do, which the first answers use up.
+            answer(victim);
+            victim.sent();
+        },
+    );
+    assert_eq!(victim.mux.stats(victim.now).streams, 0);
+}
+
+#[test]
 fn the_honest_twin_stops_ten_thousand_downloads_after_their_first_bytes() {
     let _alone = alone();
     let mut pair = Pair::established();
