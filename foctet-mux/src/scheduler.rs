@@ -117,4 +117,20 @@ mod tests {
         let order: Vec<_> = std::iter::from_fn(|| scheduler.pop()).collect();
         assert_eq!(order, [2, 1, 0].map(id));
     }
+
+    #[test]
+    fn those_that_wait_are_counted_whatever_happens_to_them() {
+        let mut scheduler = Scheduler::default();
+        for index in 0..6 {
+            scheduler.push(id(index), (index % 2) as i32);
+        }
+        scheduler.reprioritize(id(0), 0, 7);
+        assert_eq!(scheduler.waiting(), 6);
+        assert_eq!(scheduler.pop(), Some(id(0)));
+        scheduler.retain(|waiting| waiting != id(1) && waiting != id(3) && waiting != id(5));
+        assert_eq!(scheduler.waiting(), 2);
+        assert_eq!([scheduler.pop(), scheduler.pop(), scheduler.pop()], [Some(id(2)), Some(id(4)), None]);
+        assert_eq!(scheduler.waiting(), 0);
+        assert!(!scheduler.has_data());
+    }
 }
