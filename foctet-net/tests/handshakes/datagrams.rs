@@ -222,7 +222,7 @@ async fn the_honest_twin_loses_every_tenth_datagram_and_arrives() {
                 received = middle.front.recv_from(&mut there) => {
                     let (length, _) = received.unwrap();
                     count += 1;
-                    if count % 10 != 0 {
+                    if !count.is_multiple_of(10) {
                         middle.back.send(&there[..length]).await.unwrap();
                     }
                 }
