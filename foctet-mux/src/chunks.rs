@@ -2,13 +2,21 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+
+use crate::Buffers;
 
 /// Pieces below this many bytes are gathered rather than queued one by one: a queued piece costs about 100 bytes.
 const GATHER_BELOW: usize = 1024;
 
 /// How many bytes are gathered into one piece: about a record.
 const GATHER_UP_TO: usize = 16 * 1024;
+
+/// The size of the buffers that much data is copied into, in bytes: what goes to the carrier at once.
+pub(crate) const COPY_BUFFER: usize = 64 * 1024;
+
+/// How much data is worth such a buffer, in bytes: three quarters of it.
+const BUFFER_FROM: usize = COPY_BUFFER / 4 * 3;
 
 /// Bytes in order, in as few pieces as can be had without copying large ones.
 ///
@@ -28,6 +36,23 @@ impl Chunks {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Appends a copy of `data`, in memory of `buffers` where that is not wasted on it.
+    pub(crate) fn push_copy(&mut self, mut data: &[u8], buffers: &mut Buffers) {
+        while data.len() >= BUFFER_FROM {
+            let (front, rest) = data.split_at(data.len().min(COPY_BUFFER));
+            let mut buffer = buffers.take();
+            buffer.extend_from_slice(front);
+            self.seal();
+            self.len += front.len();
+            self.whole.push_back(buffer.split().freeze());
+            buffers.give(buffer);
+            data = rest;
+        }
+        if !data.is_empty() {
+            self.push_slice(data);
+        }
     }
 
     /// Appends a copy of `data`.
@@ -66,22 +91,13 @@ impl Chunks {
         Some(piece)
     }
 
-    /// Moves the first `len` bytes, or all if there are fewer, to the end of `out`.
-    pub(crate) fn copy_to(&mut self, mut len: usize, out: &mut impl BufMut) {
-        while len > 0 {
-            if self.whole.is_empty() {
-                self.seal();
-            }
-            let Some(front) = self.whole.front_mut() else { return };
-            let taken = front.len().min(len);
-            out.put_slice(&front[..taken]);
-            if taken == front.len() {
-                self.whole.pop_front();
-            } else {
-                front.advance(taken);
-            }
-            self.len -= taken;
-            len -= taken;
+    /// Hands out the first `len` bytes, or all if there are fewer.
+    pub(crate) fn take(&mut self, mut len: usize, mut put: impl FnMut(Bytes)) {
+        while len > 0
+            && let Some(piece) = self.pop(len)
+        {
+            len -= piece.len();
+            put(piece);
         }
     }
 
@@ -132,12 +148,12 @@ mod tests {
                 if popped {
                     if let Some(piece) = chunks.pop(taken.max(1)) { got.extend_from_slice(&piece) }
                 } else {
-                    chunks.copy_to(taken, &mut got);
+                    chunks.take(taken, |piece| got.extend_from_slice(&piece));
                 }
                 prop_assert_eq!(chunks.len(), put.len() - got.len());
                 prop_assert_eq!(chunks.is_empty(), put.len() == got.len());
             }
-            chunks.copy_to(usize::MAX, &mut got);
+            chunks.take(usize::MAX, |piece| got.extend_from_slice(&piece));
             prop_assert_eq!(put, got);
         }
     }

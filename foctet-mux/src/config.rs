@@ -28,7 +28,8 @@ pub const MAX_CONCURRENT_STREAMS: u64 = 1 << 16;
 ///   application wrote and the peer does not take;
 /// - 1 KiB for each stream: `max_streams_bidi + max_streams_uni`, and those that this side opens;
 /// - `2 * datagram_buffer`;
-/// - `2 * max(64 KiB, max_record_size + 8) + 64 KiB`: input and output in hand.
+/// - `2 * max(64 KiB, max_record_size + 8) + 64 KiB`: input and output in hand;
+/// - over TLS 1 MiB and a half of buffers that are used again, and of records in hand.
 ///
 /// `tests/attacks` measures each of them within a quarter more under what costs most; see `docs/spec/qmux.md` too.
 #[derive(Debug, Clone)]

@@ -186,6 +186,12 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Appends what precedes the data of a DATAGRAM frame that says its length.
+    pub(crate) fn encode_datagram_header(len: usize, out: &mut impl BufMut) {
+        put_varint(out, types::DATAGRAM_LEN);
+        put_varint(out, len as u64);
+    }
+
     fn put(&self, out: &mut impl BufMut, fields: &[u64], payload: Option<&[u8]>) {
         put_varint(out, self.frame_type());
         for field in fields {

@@ -4,7 +4,13 @@
 //! any tokio `AsyncRead + AsyncWrite`.
 #![forbid(unsafe_code)]
 
+mod batch;
+pub use batch::Batch;
+
 mod budget;
+
+mod buffers;
+pub use buffers::Buffers;
 
 mod chunks;
 
@@ -16,7 +22,7 @@ pub use config::{
 mod datagrams;
 
 mod driver;
-pub use driver::{Connection, RecvStream, SendStream};
+pub use driver::{Carrier, Connection, RecvStream, SendStream};
 
 mod error;
 pub use error::{

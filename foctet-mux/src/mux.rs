@@ -21,9 +21,11 @@ use crate::datagrams::DatagramQueue;
 use crate::flow::{RecvWindow, SendCredit};
 use crate::params::TransportParameters;
 use crate::ping::Pings;
+use crate::record::RecordReader;
 use crate::scheduler::Scheduler;
 use crate::streams::{Output, Streams};
-use crate::{CodeTooLarge, Config, ConnectionError, MAX_VARINT, Role, Stats, StreamId, Violation};
+use crate::chunks::COPY_BUFFER;
+use crate::{Buffers, CodeTooLarge, Config, ConnectionError, MAX_VARINT, Role, Stats, StreamId, Violation};
 use events::Events;
 use timers::Timers;
 
@@ -33,15 +35,18 @@ const MAX_REASON: usize = 1024;
 /// How many entries for streams that are gone a queue may always have: fewer are not worth looking for.
 const GONE_KEPT: usize = 64;
 
+/// How many buffers with written data are kept to be used again: what is on its way, and what is written meanwhile.
+const COPY_BUFFERS: usize = 8;
+
 /// One QMux connection as a state machine.
 ///
 /// The driving contract: hand it what arrives ([`handle_input`](Self::handle_input)) and the time when
 /// [`poll_timeout`](Self::poll_timeout) asks for it ([`handle_timeout`](Self::handle_timeout)); after these and after any
-/// call of the application, drain [`poll_transmit`](Self::poll_transmit) as far as the carrier takes it, and
+/// call of the application, drain [`poll_batch`](Self::poll_batch) as far as the carrier takes it, and
 /// [`poll_event`](Self::poll_event). Output is produced only when it is asked for: control, then credit, then data, by
 /// the priorities of that moment. `now` must never go back.
 ///
-/// When [`error`](Self::error) says that the connection is lost, send what `poll_transmit` still has (at most a
+/// When [`error`](Self::error) says that the connection is lost, send what `poll_batch` still has (at most a
 /// CONNECTION_CLOSE), then close the sending side of the carrier.
 #[derive(Debug)]
 pub struct Mux {
@@ -52,6 +57,7 @@ pub struct Mux {
     close: Option<Close>,
     params_sent: bool,
     peer: Option<TransportParameters>,
+    records: RecordReader,
     streams: Streams,
     scheduler: Scheduler,
     /// Streams whose control frames are due; what they are is worked out when they are sent.
@@ -60,6 +66,8 @@ pub struct Mux {
     deliveries: VecDeque<(u64, StreamId)>,
     credit: SendCredit,
     window: RecvWindow,
+    /// What was written by copying lies in these.
+    copies: Buffers,
     /// Bytes written and not sent, on all streams.
     unsent: u64,
     /// Bytes received and not read, on all streams.
@@ -93,12 +101,14 @@ impl Mux {
             close: None,
             params_sent: false,
             peer: None,
+            records: RecordReader::default(),
             streams: Streams::new(role, &config),
             scheduler: Scheduler::default(),
             control: VecDeque::new(),
             deliveries: VecDeque::new(),
             credit: SendCredit::default(),
             window: RecvWindow::connection(window, config.receive_window.max(window)),
+            copies: Buffers::new(COPY_BUFFER, COPY_BUFFERS),
             unsent: 0,
             unread: 0,
             received_datagrams: DatagramQueue::new(config.datagram_buffer),
@@ -299,7 +309,7 @@ impl Mux {
 
 /// How large, in bytes, a read buffer is: four full records, or one of the largest that may come with its size.
 fn read_buffer_for(max_record_size: usize) -> usize {
-    (4 * crate::record::FULL_RECORD).max(max_record_size + 8)
+    (4 * crate::batch::FULL_RECORD).max(max_record_size + 8)
 }
 
 /// A slice pins its whole buffer, so only one of nearly a quarter of it is worth it: 15 KiB of 64, which every full

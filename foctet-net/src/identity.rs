@@ -80,6 +80,8 @@ impl Identity {
                 .with_client_cert_resolver(Arc::clone(&resolver) as _);
         client.resumption = Resumption::disabled();
         client.enable_early_data = false;
+        // Over TCP records are opened and sealed by `tcp::tls`; QUIC takes the keys in its own way.
+        client.enable_secret_extraction = true;
         Ok(Self { id, certificate, client: Arc::new(client), resolver, known })
     }
 
@@ -133,6 +135,7 @@ impl Identity {
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
         config.send_half_rtt_data = false;
+        config.enable_secret_extraction = true;
         Ok(Arc::new(config))
     }
 }
@@ -141,6 +144,12 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// The suites that connections may come to use.
+#[cfg(test)]
+pub(crate) fn cipher_suites() -> Vec<rustls::SupportedCipherSuite> {
+    provider::provider().cipher_suites.clone()
 }
 
 /// The node at the other end of a connection whose handshake is complete, from the certificates that rustls

@@ -72,6 +72,12 @@ pub use path::{
 
 mod quic;
 
+/// For the fuzzer, and no part of the interface.
+#[doc(hidden)]
+pub mod records {
+    pub use crate::tcp::tls::{Opened, Opener, Sealer};
+}
+
 mod relay;
 pub use relay::{LegError, Limited, RelayState, RelayStatus, RelaysState};
 

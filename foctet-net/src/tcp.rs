@@ -6,6 +6,7 @@ mod dial;
 mod goodbye;
 mod listener;
 mod spliced;
+pub(crate) mod tls;
 mod unjudged;
 
 pub(crate) use config::{TcpConfig, mux_config};

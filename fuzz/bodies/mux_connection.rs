@@ -4,7 +4,7 @@
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use foctet_mux::{Config, Dir, Frame, MIN_SEND_BUFFER, Mux, Role, StreamId};
 
 /// How many unsent bytes all streams together may hold, beside a little for each.
@@ -27,15 +27,13 @@ fn piece<'a>(data: &mut &'a [u8]) -> &'a [u8] {
 
 struct Machine {
     mux: Mux,
-    input: BytesMut,
     now: Instant,
     held: Vec<StreamId>,
 }
 
 impl Machine {
     fn receive(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
-        self.mux.handle_input(&mut self.input, self.now);
+        self.mux.handle_input(Bytes::copy_from_slice(bytes), self.now);
     }
 
     fn receive_record(&mut self, payload: &[u8]) {
@@ -139,7 +137,7 @@ pub(crate) fn run(mut data: &[u8]) {
         .max_datagram_frame_size(if setup & 8 == 0 { 100 } else { 0 });
     let now = epoch();
     let mut machine =
-        Machine { mux: Mux::new(role, config, now), input: BytesMut::new(), now, held: Vec::new() };
+        Machine { mux: Mux::new(role, config, now), now, held: Vec::new() };
     if setup & 16 == 0 {
         // Parameters that allow enough, so that not every input has to find out how to say so.
         let mut params = Vec::new();

@@ -62,7 +62,6 @@ impl Half {
 struct Side {
     role: Role,
     mux: Mux,
-    input: BytesMut,
     /// What is on its way to this side.
     wire: BytesMut,
     sends: BTreeMap<StreamId, Half>,
@@ -75,7 +74,6 @@ impl Side {
         Self {
             role,
             mux: Mux::new(role, config, now),
-            input: BytesMut::new(),
             wire: BytesMut::new(),
             sends: BTreeMap::new(),
             recvs: BTreeMap::new(),
@@ -269,8 +267,8 @@ impl Side {
     fn arrive(&mut self, bytes: usize, piece: usize, now: Instant) {
         let mut arriving = self.wire.split_to(bytes.min(self.wire.len()));
         while !arriving.is_empty() {
-            self.input.extend_from_slice(&arriving.split_to(piece.min(arriving.len())));
-            self.mux.handle_input(&mut self.input, now);
+            let piece = arriving.split_to(piece.min(arriving.len()));
+            self.mux.handle_input(piece.freeze(), now);
         }
         while self.mux.poll_event().is_some() {}
     }

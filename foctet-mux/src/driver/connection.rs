@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::carrier::{ByteStream, Carrier};
 use super::shared::Shared;
 use super::task::Task;
 use super::{RecvStream, SendStream};
@@ -52,6 +53,20 @@ impl Connection {
         T: AsyncRead + AsyncWrite + Send + 'static,
     {
         let mux = Mux::new(role, config, Instant::now().into_std());
+        let carrier = ByteStream::new(carrier, mux.read_buffer_size());
+        Self::start(carrier, mux)
+    }
+
+    /// As [`new`](Self::new), over a [`Carrier`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn over(carrier: impl Carrier, role: Role, config: Config) -> Self {
+        Self::start(carrier, Mux::new(role, config, Instant::now().into_std()))
+    }
+
+    fn start(carrier: impl Carrier, mux: Mux) -> Self {
         let shared = Arc::new(Shared::new(mux));
         tokio::spawn(Task::new(carrier, shared.clone()));
         Self { handle: Arc::new(Handle { shared }) }

@@ -2,36 +2,36 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::carrier::Carrier;
 use super::shared::Shared;
-use crate::CLOSE_TIMEOUT;
+use crate::{Batch, CLOSE_TIMEOUT};
 
 /// How much is handed to the carrier at once, in bytes: four full TLS records. Enough to spread the cost of a
 /// call, little enough that an urgent stream never waits for more than this.
-const WRITE_BUFFER: usize = 64 * 1024;
+const WRITE_AT_ONCE: usize = 64 * 1024;
 
-/// The least room, in bytes, worth a read: what a TLS carrier returns at once.
-const READ_ROOM: usize = 16 * 1024;
+/// How much is taken from the carrier before the state machine sees it, in bytes.
+const READ_AT_ONCE: usize = 64 * 1024;
 
 /// How many times the carrier is read and written before other tasks of the runtime get their turn.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 2;
 
 /// The driver of one connection. Ends when the carrier is released.
 #[derive(Debug)]
 pub(super) struct Task<T> {
-    carrier: Pin<Box<T>>,
-    input: BytesMut,
-    read_buffer: usize,
-    output: Vec<u8>,
-    /// How many bytes of `output` the carrier has taken.
-    written: usize,
+    carrier: T,
+    /// What was read and the state machine has not seen.
+    input: Vec<Bytes>,
+    output: Batch,
+    /// Whether the carrier is still busy with what it was given.
+    sending: bool,
     /// Whether the carrier may hold back what it was given.
     unflushed: bool,
     /// How reading ended.
@@ -46,6 +46,8 @@ pub(super) struct Task<T> {
     armed: Option<Instant>,
     /// Whether the last read found nothing more.
     is_dry: bool,
+    /// Whether the output is all that there was, so that more of it wakes the task.
+    is_all: bool,
     /// Last, so that the carrier is gone when this tells of it.
     shared: Released,
 }
@@ -60,15 +62,13 @@ impl Drop for Released {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite> Task<T> {
+impl<T: Carrier> Task<T> {
     pub(super) fn new(carrier: T, shared: Arc<Shared>) -> Self {
-        let read_buffer = shared.look(|state| state.mux.read_buffer_size());
         Self {
-            carrier: Box::pin(carrier),
-            input: BytesMut::new(),
-            read_buffer,
-            output: Vec::new(),
-            written: 0,
+            carrier,
+            input: Vec::new(),
+            output: Batch::default(),
+            sending: false,
             unflushed: false,
             read_end: None,
             write_end: None,
@@ -77,66 +77,61 @@ impl<T: AsyncRead + AsyncWrite> Task<T> {
             is_shut: false,
             armed: None,
             is_dry: true,
+            is_all: true,
             shared: Released(shared),
         }
     }
 
-    /// Reads as much as there is and fits; whether that was anything.
+    /// Reads as much as there is, within a bound; whether that was anything.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
+        let mut read = 0;
         self.is_dry = true;
         while self.read_end.is_none() {
-            self.make_room();
-            let read = pin!(self.carrier.read_buf(&mut self.input)).poll(cx);
-            match read {
+            match self.carrier.poll_receive(cx) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(0)) => {
+                Poll::Ready(Ok(piece)) if piece.is_empty() => {
                     let end = "the carrier ended without a CONNECTION_CLOSE";
                     self.read_end = Some(io::Error::new(io::ErrorKind::UnexpectedEof, end));
+                    return true;
                 }
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => self.read_end = Some(error),
+                Poll::Ready(Ok(piece)) => {
+                    read += piece.len();
+                    self.input.push(piece);
+                }
+                Poll::Ready(Err(error)) => {
+                    self.read_end = Some(error);
+                    return true;
+                }
             }
-            progress = true;
-            if self.input.capacity() - self.input.len() < READ_ROOM {
+            if read >= READ_AT_ONCE {
                 self.is_dry = false;
                 break;
             }
         }
-        progress
-    }
-
-    /// Sees to it that the input buffer has room, in memory of its own that is never larger than the bound on what peers
-    /// make us hold reckons with.
-    fn make_room(&mut self) {
-        let wanted = self.read_buffer.saturating_sub(self.input.len());
-        let room = self.input.capacity() - self.input.len();
-        if room >= READ_ROOM.min(wanted) || self.input.try_reclaim(wanted) {
-            return;
-        }
-        let mut fresh = BytesMut::with_capacity(self.read_buffer);
-        fresh.extend_from_slice(&self.input);
-        self.input = fresh;
+        read > 0
     }
 
     /// Lets the state machine act on what was read, on the time, and on the room in the output buffer.
     fn act(&mut self, cx: &Context<'_>) -> Option<std::time::Instant> {
         let now = Instant::now();
-        let Self { shared, input, output, read_end, write_end, is_dry, .. } = self;
+        let Self { shared, input, output, sending, read_end, write_end, is_dry, is_all, .. } = self;
         // What has arrived outweighs a failure to write: it may say why.
         let failure = read_end.as_ref().or(write_end.as_ref().filter(|_| *is_dry));
         let (timeout, lost) = shared.0.act(|state| {
             let mux = &mut state.mux;
-            mux.handle_input(input, now.into_std());
+            for piece in input.drain(..) {
+                mux.handle_input(piece, now.into_std());
+            }
             if let Some(error) = failure {
                 mux.carrier_lost(error);
             }
             mux.handle_timeout(now.into_std());
-            if output.is_empty() {
-                mux.poll_transmit(output, WRITE_BUFFER, now.into_std());
+            if !*sending {
+                mux.poll_batch(output, WRITE_AT_ONCE, now.into_std());
             }
             let (timeout, lost) = (mux.poll_timeout(), mux.error().is_some());
-            state.driver_acted(cx, output.is_empty());
+            *is_all = !*sending && (output.is_empty() || !mux.has_output());
+            state.driver_acted(cx, *is_all);
             (timeout, lost)
         });
         if lost && self.deadline.is_none() {
@@ -145,31 +140,31 @@ impl<T: AsyncRead + AsyncWrite> Task<T> {
         timeout
     }
 
-    /// Writes what is to be written; whether the carrier took anything.
+    /// Writes what is to be written; whether that is done, and was anything.
     fn write(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut progress = false;
-        while self.write_end.is_none() && self.written < self.output.len() {
-            let rest = self.output.get(self.written..).unwrap_or_default();
-            match self.carrier.as_mut().poll_write(cx, rest) {
-                Poll::Pending => return progress,
-                Poll::Ready(Ok(0)) => self.write_end = Some(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(len)) => self.written += len,
+        if !self.sending && self.output.is_empty() {
+            return false;
+        }
+        if self.write_end.is_none() {
+            self.unflushed = true;
+            match self.carrier.poll_send(cx, &mut self.output) {
+                Poll::Pending => {
+                    self.sending = true;
+                    return false;
+                }
+                Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => self.write_end = Some(error),
             }
-            progress = true;
-            self.unflushed = true;
         }
-        if self.write_end.is_some() || self.written >= self.output.len() {
-            self.output.clear();
-            self.written = 0;
-        }
-        progress
+        self.sending = false;
+        self.output.clear();
+        true
     }
 
     /// Has the carrier send what it holds back; whether that ended.
     fn flush(&mut self, cx: &mut Context<'_>) {
         if self.unflushed && self.write_end.is_none() {
-            match self.carrier.as_mut().poll_flush(cx) {
+            match self.carrier.poll_flush(cx) {
                 Poll::Pending => {}
                 Poll::Ready(Ok(())) => self.unflushed = false,
                 Poll::Ready(Err(error)) => self.write_end = Some(error),
@@ -181,7 +176,7 @@ impl<T: AsyncRead + AsyncWrite> Task<T> {
     /// same, so that nothing it has not read yet is destroyed by a reset.
     fn wind_down(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_shut && self.write_end.is_none() {
-            match ready!(self.carrier.as_mut().poll_shutdown(cx)) {
+            match ready!(self.carrier.poll_shutdown(cx)) {
                 Ok(()) => {}
                 Err(error) => self.write_end = Some(error),
             }
@@ -206,7 +201,7 @@ impl<T: AsyncRead + AsyncWrite> Task<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite> Future for Task<T> {
+impl<T: Carrier> Future for Task<T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -220,17 +215,18 @@ impl<T: AsyncRead + AsyncWrite> Future for Task<T> {
             let was_read = this.read(cx);
             let timeout = this.act(cx);
             let was_written = this.write(cx);
-            if was_read || was_written {
+            let unfinished = was_written && (!this.is_all || this.write_end.is_some());
+            if unfinished || (was_read && !this.is_dry) {
                 continue;
             }
-            if this.output.is_empty() {
+            if !this.sending {
                 let could_write = this.write_end.is_none();
                 this.flush(cx);
                 if could_write && this.write_end.is_some() {
                     continue;
                 }
             }
-            if this.deadline.is_some() && this.output.is_empty() && this.wind_down(cx).is_ready() {
+            if this.deadline.is_some() && !this.sending && this.wind_down(cx).is_ready() {
                 return Poll::Ready(());
             }
             let at = this.deadline.or(timeout.map(Instant::from_std));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{GONE_KEPT, Mux};
 use crate::datagrams::longest_in;
-use crate::record::RECORD_PAYLOAD;
+use crate::batch::RECORD_PAYLOAD;
 use crate::{
     ClosedStream, ConnectionError, Dir, MAX_VARINT, ReadError, ResetError, SendDatagramError, StoppedError,
     StreamId, WriteError,
@@ -63,7 +63,7 @@ impl Mux {
         if let Poll::Ready(Ok(len)) = claimed
             && let Some(send) = self.streams.send_mut(id)
         {
-            send.push_slice(data.get(..len).unwrap_or(data));
+            send.push_copy(data.get(..len).unwrap_or(data), &mut self.copies);
             self.unsent += len as u64;
             self.schedule(id);
         }

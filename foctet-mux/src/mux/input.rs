@@ -2,33 +2,31 @@
 
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Mux;
 use crate::budget::PADDING_PER_TOKEN;
 use crate::frame::{Frame, types};
 use crate::params::TransportParameters;
-use crate::record::next_record;
 use crate::streams::Half;
 use crate::{ConnectionError, StreamId, TransportErrorCode, Violation};
 
 impl Mux {
-    /// Takes all whole records off the front of `input`, and leaves the rest for later. Once the connection is lost
-    /// everything is thrown away.
+    /// Takes the next piece of what the peer sends, however it is cut. Once the connection is lost everything is thrown
+    /// away.
     ///
     /// Large pieces of stream data are kept as slices of `input`'s memory; see
     /// [`read_buffer_size`](Self::read_buffer_size).
-    pub fn handle_input(&mut self, input: &mut BytesMut, now: Instant) {
+    pub fn handle_input(&mut self, mut input: Bytes, now: Instant) {
         self.now = now;
         self.budget.refill(now);
         while self.error.is_none() {
-            let before = input.len();
-            match next_record(input, self.config.max_record_size) {
+            match self.records.next(&mut input, self.config.max_record_size) {
                 Ok(Some(record)) => {
                     self.stats.records_received += 1;
-                    self.stats.bytes_received += (before - input.len()) as u64;
+                    self.stats.bytes_received += record.len as u64;
                     self.timers.received(now);
-                    if let Err(violation) = self.on_record(&record) {
+                    if let Err(violation) = self.on_record(&record.frames) {
                         self.violated(violation);
                     }
                 }
@@ -36,7 +34,7 @@ impl Mux {
                 Err(violation) => self.violated(violation),
             }
         }
-        input.clear();
+        self.records.clear();
     }
 
     fn on_record(&mut self, record: &Bytes) -> Result<(), Violation> {

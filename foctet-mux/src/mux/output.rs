@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::{Close, Mux};
+use crate::Batch;
 use crate::frame::{Frame, StreamHeader};
 use crate::params::TransportParameters;
-use crate::record::{FULL_RECORD, RecordWriter};
+use crate::batch::{FULL_RECORD, RecordWriter};
 use crate::streams::Output;
 use crate::{Dir, StreamId};
 
@@ -17,9 +18,17 @@ const CONTROL_ROOM: usize = 160;
 const DATA_ROOM: usize = 64;
 
 impl Mux {
+    /// As [`poll_batch`](Self::poll_batch), into bytes alone.
+    pub fn poll_transmit(&mut self, out: &mut Vec<u8>, limit: usize, now: Instant) -> bool {
+        let mut batch = Batch::default();
+        let appended = self.poll_batch(&mut batch, limit.saturating_sub(out.len()), now);
+        batch.pieces().for_each(|piece| out.extend_from_slice(piece));
+        appended
+    }
+
     /// Appends whole records to `out` until its length would exceed `limit`, or there is nothing to send now; whether
     /// anything was appended. A `limit` below one full record (16,384 bytes) more than `out` has appends nothing.
-    pub fn poll_transmit(&mut self, out: &mut Vec<u8>, limit: usize, now: Instant) -> bool {
+    pub fn poll_batch(&mut self, out: &mut Batch, limit: usize, now: Instant) -> bool {
         self.now = now;
         let before = out.len();
         self.measure();
@@ -51,7 +60,7 @@ impl Mux {
             || (self.scheduler.has_data() && (self.credit.available() > 0 || self.credit.should_complain()))
     }
 
-    fn put_record(&mut self, out: &mut Vec<u8>) -> bool {
+    fn put_record(&mut self, out: &mut Batch) -> bool {
         let mut record = RecordWriter::new(out);
         if !std::mem::replace(&mut self.params_sent, true) {
             let encoded = TransportParameters::from_config(&self.config).encode();
@@ -140,7 +149,8 @@ impl Mux {
                 return record.is_empty();
             }
             if let Some(data) = self.unsent_datagrams.pop() {
-                Frame::Datagram { data: &data, frame_size: size }.encode(record.frames());
+                Frame::encode_datagram_header(data.len(), record.frames());
+                record.put(data);
                 self.stats.datagrams_sent += 1;
             }
         }
@@ -187,7 +197,7 @@ impl Mux {
         }
         header.fin = send.ends_after(len as u64);
         header.encode(record.frames());
-        send.take(len as u64, header.fin, record.frames());
+        send.take(len as u64, header.fin, record);
         if header.len.is_none() {
             record.close();
         }

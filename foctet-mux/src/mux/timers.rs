@@ -132,6 +132,8 @@ impl Mux {
             self.pings.ask();
         }
         if due(self.timers.keep_alive_at(&self.pings)) {
+            // Nothing goes on that would need them.
+            self.copies.clear();
             self.pings.ask();
         }
     }

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use crate::batch::RecordWriter;
 use crate::chunks::Chunks;
 use crate::flow::SendCredit;
-use crate::{ClosedStream, MIN_SEND_BUFFER};
+use crate::{Buffers, ClosedStream, MIN_SEND_BUFFER};
 
 /// ```text
 ///  Open ──finish──► Finishing ──FIN sent──► Finished
@@ -104,8 +105,8 @@ impl Send {
         self.unsent() <= self.capacity(stream_bound, spare) / 2
     }
 
-    pub(crate) fn push_slice(&mut self, data: &[u8]) {
-        self.unsent.push_slice(data);
+    pub(crate) fn push_copy(&mut self, data: &[u8], buffers: &mut Buffers) {
+        self.unsent.push_copy(data, buffers);
     }
 
     pub(crate) fn push(&mut self, data: Bytes) {
@@ -181,10 +182,10 @@ impl Send {
         self.state == State::Finishing && len == self.unsent()
     }
 
-    /// Moves `len` bytes to the end of `out`, which has the header already; `fin` if it says that this is the end.
-    pub(crate) fn take(&mut self, len: u64, fin: bool, out: &mut Vec<u8>) {
+    /// Moves `len` bytes to `record`, which has the header already; `fin` if it says that this is the end.
+    pub(crate) fn take(&mut self, len: u64, fin: bool, record: &mut RecordWriter<'_>) {
         self.credit.spend(len);
-        self.unsent.copy_to(len as usize, out);
+        self.unsent.take(len as usize, |data| record.put(data));
         if fin {
             self.state = State::Finished;
         }

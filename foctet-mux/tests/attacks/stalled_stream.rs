@@ -24,7 +24,6 @@ fn turns() -> usize {
 struct Line {
     from: Mux,
     to: Mux,
-    input: [bytes::BytesMut; 2],
     now: Instant,
     data: Vec<u8>,
 }
@@ -35,7 +34,6 @@ impl Line {
         let mut line = Self {
             from: Mux::new(Role::Client, config.clone(), now),
             to: Mux::new(Role::Server, config.clone(), now),
-            input: Default::default(),
             now,
             data: vec![1; 1 << 20],
         };
@@ -51,10 +49,8 @@ impl Line {
         let mut back = Vec::new();
         self.to.poll_transmit(&mut back, OUTPUT, self.now);
         self.now += std::time::Duration::from_millis(1);
-        let [there, here] = &mut self.input;
-        for (mux, input, bytes) in [(&mut self.to, there, out), (&mut self.from, here, back)] {
-            input.extend_from_slice(&bytes);
-            mux.handle_input(input, self.now);
+        for (mux, bytes) in [(&mut self.to, out), (&mut self.from, back)] {
+            mux.handle_input(bytes.into(), self.now);
             while mux.poll_event().is_some() {}
         }
     }

@@ -60,18 +60,13 @@ impl Victim {
     pub(crate) fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let size = self.mux.read_buffer_size();
-            let wanted = size - self.input.len();
-            let room = self.input.capacity() - self.input.len();
-            if room < READ_ROOM.min(wanted) && !self.input.try_reclaim(wanted) {
-                let mut fresh = BytesMut::with_capacity(size);
-                fresh.extend_from_slice(&self.input);
-                self.input = fresh;
+            if self.input.capacity() < READ_ROOM.min(size) && !self.input.try_reclaim(size) {
+                self.input = BytesMut::with_capacity(size);
             }
-            let room = (self.input.capacity() - self.input.len()).min(bytes.len());
-            let (now, later) = bytes.split_at(room);
+            let (now, later) = bytes.split_at(self.input.capacity().min(bytes.len()));
             self.input.extend_from_slice(now);
             bytes = later;
-            self.mux.handle_input(&mut self.input, self.now);
+            self.mux.handle_input(self.input.split().freeze(), self.now);
             while self.mux.poll_event().is_some() {}
         }
     }

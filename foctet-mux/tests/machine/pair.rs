@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use foctet_mux::{Config, Dir, Event, Mux, Role, StreamId};
 
 /// What the driver hands to a carrier at once.
@@ -18,7 +18,6 @@ pub(crate) fn epoch() -> Instant {
 /// One end: its machine, what has arrived for it, and what it was told.
 pub(crate) struct Side {
     pub(crate) mux: Mux,
-    input: BytesMut,
     /// What is on its way to it, and when it arrives.
     wire: VecDeque<(Instant, Vec<u8>)>,
     pub(crate) events: Vec<Event>,
@@ -28,7 +27,6 @@ impl Side {
     fn new(role: Role, config: Config, now: Instant) -> Self {
         Self {
             mux: Mux::new(role, config, now),
-            input: BytesMut::new(),
             wire: VecDeque::new(),
             events: Vec::new(),
         }
@@ -129,8 +127,7 @@ impl Pair {
             while side.wire.front().is_some_and(|(at, _)| *at <= self.now) {
                 let (_, bytes) = side.wire.pop_front().unwrap();
                 for piece in bytes.chunks(self.chunk) {
-                    side.input.extend_from_slice(piece);
-                    side.mux.handle_input(&mut side.input, self.now);
+                    side.mux.handle_input(Bytes::copy_from_slice(piece), self.now);
                 }
                 delivered = true;
             }

@@ -107,7 +107,6 @@ struct Half {
 struct Side {
     role: Role,
     mux: Mux,
-    input: BytesMut,
     wire: BytesMut,
     sends: BTreeMap<StreamId, Half>,
     recvs: BTreeMap<StreamId, Half>,
@@ -125,7 +124,6 @@ impl Side {
         Self {
             role,
             mux: Mux::new(role, config, epoch()),
-            input: BytesMut::new(),
             wire: BytesMut::new(),
             sends: BTreeMap::new(),
             recvs: BTreeMap::new(),
@@ -338,8 +336,7 @@ impl Side {
         let mut arriving = self.wire.split_to(bytes.min(self.wire.len()));
         while !arriving.is_empty() {
             let piece = arriving.split_to(chunk.min(arriving.len()));
-            self.input.extend_from_slice(&piece);
-            self.mux.handle_input(&mut self.input, now);
+            self.mux.handle_input(piece.freeze(), now);
         }
         self.listen();
     }

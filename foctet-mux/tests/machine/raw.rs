@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use foctet_mux::{Config, ConnectionError, Dir, Frame, Mux, Role, StreamId, TransportErrorCode};
 
 use crate::pair::epoch;
@@ -67,14 +67,13 @@ pub(crate) fn params() -> Vec<u8> {
 pub(crate) struct Raw {
     pub(crate) mux: Mux,
     pub(crate) now: Instant,
-    input: BytesMut,
 }
 
 impl Raw {
     /// Before the client has said anything.
     pub(crate) fn fresh(config: Config) -> Self {
         let now = epoch();
-        Self { mux: Mux::new(Role::Server, config, now), now, input: BytesMut::new() }
+        Self { mux: Mux::new(Role::Server, config, now), now }
     }
 
     /// After the client's parameters, with the first output out of the way.
@@ -91,8 +90,7 @@ impl Raw {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
-        self.mux.handle_input(&mut self.input, self.now);
+        self.mux.handle_input(Bytes::copy_from_slice(bytes), self.now);
         while self.mux.poll_event().is_some() {}
     }
 

@@ -6,6 +6,10 @@ use foctet_mux::Config;
 use crate::EndpointLimits;
 use crate::limits;
 
+/// How many written but unsent bytes one stream may hold: four times what goes to the socket at once. What is on its way is
+/// the kernel's, and a queue that outgrows the processor's caches makes every copy slower.
+const STREAM_SEND_WINDOW: u64 = 256 * 1024;
+
 /// What every accepted TCP connection of an endpoint gets.
 #[derive(Clone)]
 pub(crate) struct TcpConfig {
@@ -27,6 +31,7 @@ pub(crate) fn mux_config(max_idle_timeout: Duration, bounds: &EndpointLimits) ->
         .stream_receive_window(bounds.stream_receive_window.into())
         .receive_window(bounds.receive_window.into())
         .send_window(bounds.send_window)
+        .stream_send_window(STREAM_SEND_WINDOW)
         .datagram_buffer(bounds.datagram_buffer)
         .max_idle_timeout(Some(max_idle_timeout))
         .keep_alive(Some(limits::keep_alive(max_idle_timeout)))

@@ -10,10 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::goodbye::goodbye;
+use super::tls::{self, Agreed};
 use super::unjudged::Unjudged;
 use crate::alpn;
 use crate::connection::{Carrier, Connection};
@@ -102,22 +101,22 @@ pub(super) async fn secure(
     remote: SocketAddr,
     relay: Option<NodeId>,
 ) -> Result<Contender, AttemptError> {
-    let tls = dialling.identity.client_config(dialling.expected, vec![alpn::over_tcp(&dialling.alpn)]);
+    let config = dialling.identity.client_config(dialling.expected, vec![alpn::over_tcp(&dialling.alpn)]);
     let name = ServerName::try_from(identity::SERVER_NAME)
         .map_err(|error| AttemptError::Tls(TlsError::Protocol(error.to_string().into())))?;
-    let stream = match TlsConnector::from(tls).connect(name, stream).into_fallible().await {
-        Ok(stream) => stream,
+    let (stream, agreed) = match tls::connect(config, name, stream).await {
+        Ok(secured) => secured,
         Err((error, stream)) => {
             // So that our alert arrives; nobody here waits for that.
             tokio::spawn(goodbye(stream));
             return Err(failed(&error).unproved());
         }
     };
-    check(dialling, &stream)?;
+    check(dialling, &agreed)?;
     // The peer judges us only now. Its first frame says that it has taken us; its alert, that it has not. Our own first
     // frame, which tells nothing that matters, need not wait for that.
     let (stream, refusal) = Unjudged::new(stream);
-    let mux = foctet_mux::Connection::new(stream, Role::Client, mux);
+    let mux = foctet_mux::Connection::over(stream, Role::Client, mux);
     let carrier = Carrier::Tcp { mux: mux.clone(), remote, relay };
     let contender = Contender::new(Connection::new(carrier, dialling.expected, &dialling.alpn));
     let established = async {
@@ -136,14 +135,12 @@ pub(super) async fn secure(
     Ok(contender)
 }
 
-fn check<S>(dialling: &Dialling, stream: &TlsStream<S>) -> Result<(), AttemptError> {
-    let (_, session) = stream.get_ref();
-    let agreed = identity::require_alpn(session.alpn_protocol()).map_err(AttemptError::Tls)?;
-    if alpn::from_tcp(agreed) != Some(&*dialling.alpn) {
+fn check(dialling: &Dialling, agreed: &Agreed) -> Result<(), AttemptError> {
+    let alpn = identity::require_alpn(agreed.alpn.as_deref()).map_err(AttemptError::Tls)?;
+    if alpn::from_tcp(alpn) != Some(&*dialling.alpn) {
         return Err(AttemptError::Tls(TlsError::NoAlpn));
     }
-    let certificates = session.peer_certificates().unwrap_or_default();
-    let got = identity::peer_node_id_near(certificates, Some(dialling.expected))
+    let got = identity::peer_node_id_near(&agreed.certificates, Some(dialling.expected))
         .map_err(|error| AttemptError::Tls(TlsError::Identity(error)))?;
     // The verifier has made sure already; whoever changes it finds this still in the way.
     if got != dialling.expected {

@@ -9,11 +9,10 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::config::TcpConfig;
 use super::goodbye::goodbye;
+use super::tls::{self, Agreed};
 use crate::alpn;
 use crate::connection::{Carrier, Connection};
 use crate::endpoint::{Arrivals, Slot};
@@ -118,31 +117,28 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     relay: Option<NodeId>,
     config: &TcpConfig,
 ) -> Result<Connection, Refusal<S>> {
-    let stream = TlsAcceptor::from(Arc::clone(&config.tls))
-        .accept(stream)
-        .into_fallible()
+    let (stream, agreed) = tls::accept(Arc::clone(&config.tls), stream)
         .await
         .map_err(|(error, stream)| Refusal { error: failed(&error), stream: Some(stream) })?;
-    let (alpn, id) = match check(&stream) {
+    let (alpn, id) = match check(&agreed) {
         Ok(checked) => checked,
         Err(error) => {
-            let (stream, _) = stream.into_inner();
-            return Err(Refusal { error: HandshakeError::Tls(error), stream: Some(stream) });
+            let stream = Some(stream.into_inner());
+            return Err(Refusal { error: HandshakeError::Tls(error), stream });
         }
     };
     // The dialler is verified: from here on we speak.
-    let mux = foctet_mux::Connection::new(stream, Role::Server, config.mux.clone());
+    let mux = foctet_mux::Connection::over(stream, Role::Server, config.mux.clone());
     mux.established().await.map_err(|error| Refusal { error: lost(error.into()), stream: None })?;
     Ok(Connection::new(Carrier::Tcp { mux, remote, relay }, id, &alpn))
 }
 
 /// The application protocol and the dialler. rustls lets a dialler without application protocols through, so this
 /// looks again.
-fn check<S>(stream: &TlsStream<S>) -> Result<(Box<[u8]>, NodeId), TlsError> {
-    let (_, session) = stream.get_ref();
-    let agreed = identity::require_alpn(session.alpn_protocol())?;
-    let alpn = alpn::from_tcp(agreed).ok_or(TlsError::NoAlpn)?;
-    let id = identity::peer_node_id(session.peer_certificates().unwrap_or_default())?;
+fn check(agreed: &Agreed) -> Result<(Box<[u8]>, NodeId), TlsError> {
+    let alpn = identity::require_alpn(agreed.alpn.as_deref())?;
+    let alpn = alpn::from_tcp(alpn).ok_or(TlsError::NoAlpn)?;
+    let id = identity::peer_node_id(&agreed.certificates)?;
     Ok((alpn.into(), id))
 }
 

@@ -1,9 +1,9 @@
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use foctet_mux::{Batch, Carrier};
 
 /// A dialler's TLS stream, whose acceptor may still refuse it. What it ends in before the acceptor's first byte is kept as
 /// it came, because a multiplexer above it keeps only the words.
@@ -21,21 +21,16 @@ impl<S> Unjudged<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Unjudged<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
-        let Some(refusal) = &self.refusal else { return Poll::Ready(read) };
-        let ended = match read {
-            Ok(()) if buf.filled().len() > before => {
+impl<S: Carrier> Carrier for Unjudged<S> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let received = ready!(self.stream.poll_receive(cx));
+        let Some(refusal) = &self.refusal else { return Poll::Ready(received) };
+        let ended = match received {
+            Ok(data) if !data.is_empty() => {
                 self.refusal = None;
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(data));
             }
-            Ok(()) => io::ErrorKind::UnexpectedEof.into(),
+            Ok(_) => io::ErrorKind::UnexpectedEof.into(),
             Err(error) => error,
         };
         let kind = ended.kind();
@@ -43,18 +38,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Unjudged<S> {
         refusal.set(ended).ok();
         Poll::Ready(Err(kind.into()))
     }
-}
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Unjudged<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        self.stream.poll_send(cx, batch)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_shutdown(cx)
     }
 }
