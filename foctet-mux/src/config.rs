@@ -22,9 +22,16 @@ pub const MAX_CONCURRENT_STREAMS: u64 = 1 << 16;
 
 /// How a [`Connection`](crate::Connection) behaves.
 ///
-/// The memory that a peer can make this side hold is at most about
-/// `4.3 * receive_window + send_window + 1 KiB * (max_streams_bidi + max_streams_uni) + 3 MiB`
-/// (see `docs/spec/qmux.md`), however it behaves.
+/// The memory that a peer can make this side hold, however it behaves, is at most about the sum of
+/// - `64 / 15 * receive_window`: unread stream data, which may hold the buffers it was read into;
+/// - `send_window`, and [`MIN_SEND_BUFFER`](crate::MIN_SEND_BUFFER) for each stream with data: what this side's
+///   application wrote and the peer does not take;
+/// - 1 KiB for each stream: `max_streams_bidi + max_streams_uni`, and those that this side opens;
+/// - `2 * datagram_buffer`;
+/// - `2 * max(64 KiB, max_record_size + 8) + 64 KiB`: input and output in hand;
+/// - over TLS 1 MiB and a half of buffers that are used again, and of records in hand.
+///
+/// `tests/attacks` measures each of them within a quarter more under what costs most; see `docs/spec/qmux.md` too.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) max_streams_bidi: u64,

@@ -26,13 +26,13 @@ impl DatagramQueue {
 
     /// Adds a datagram; how many gave way to it.
     pub(crate) fn push(&mut self, data: Bytes) -> u64 {
-        self.cost += cost(&data);
-        self.waiting.push_back(data);
         let mut dropped = 0;
-        while self.cost > self.limit && self.waiting.len() > 1 {
-            self.pop();
+        // First, or a full queue would double its room for one datagram more.
+        while self.cost + cost(&data) > self.limit && self.pop().is_some() {
             dropped += 1;
         }
+        self.cost += cost(&data);
+        self.waiting.push_back(data);
         dropped
     }
 

@@ -32,6 +32,9 @@ use timers::Timers;
 /// The longest reason phrase sent with a CONNECTION_CLOSE, in bytes: with it the frame fits any record.
 const MAX_REASON: usize = 1024;
 
+/// How many entries for streams that are gone a queue may always have: fewer are not worth looking for.
+const GONE_KEPT: usize = 64;
+
 /// How many buffers with written data are kept to be used again: what is on its way, and what is written meanwhile.
 const COPY_BUFFERS: usize = 8;
 
@@ -262,6 +265,7 @@ impl Mux {
                 Output::Data => {
                     send.scheduled = true;
                     self.scheduler.push(id, send.priority);
+                    self.forget_waiting();
                 }
                 Output::End => {
                     send.scheduled = true;
@@ -271,6 +275,15 @@ impl Mux {
             }
         }
         self.list(id);
+    }
+
+    /// Drops from the scheduler streams that are gone, once they are the most: while the connection's credit is used up
+    /// no turn comes, and a peer could have any number of streams written to and stopped.
+    fn forget_waiting(&mut self) {
+        if self.scheduler.waiting() > 2 * self.streams.len() + GONE_KEPT {
+            let streams = &self.streams;
+            self.scheduler.retain(|id| streams.get(id).is_some());
+        }
     }
 
     /// Has a stream's control frames sent, if any are due.

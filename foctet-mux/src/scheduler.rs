@@ -13,6 +13,8 @@ use crate::StreamId;
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
     levels: BTreeMap<Reverse<i32>, VecDeque<StreamId>>,
+    /// How many streams all levels have together.
+    waiting: usize,
     /// Streams that only have their end left to send: it needs no credit and next to no room, so it goes first.
     ending: VecDeque<StreamId>,
 }
@@ -21,12 +23,28 @@ impl Scheduler {
     /// Puts a stream behind its equals.
     pub(crate) fn push(&mut self, id: StreamId, priority: i32) {
         self.levels.entry(Reverse(priority)).or_default().push_back(id);
+        self.waiting += 1;
+    }
+
+    /// How many streams wait, those included that are gone but whose turn never came.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Keeps only the streams for which `wanted` holds.
+    pub(crate) fn retain(&mut self, mut wanted: impl FnMut(StreamId) -> bool) {
+        self.levels.retain(|_, level| {
+            level.retain(|id| wanted(*id));
+            !level.is_empty()
+        });
+        self.waiting = self.levels.values().map(VecDeque::len).sum();
     }
 
     /// Takes the stream whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<StreamId> {
         let mut level = self.levels.first_entry()?;
         let id = level.get_mut().pop_front();
+        self.waiting -= usize::from(id.is_some());
         if level.get().is_empty() {
             level.remove();
         }
@@ -39,6 +57,7 @@ impl Scheduler {
             && let Some(at) = level.iter().position(|other| *other == id)
         {
             level.remove(at);
+            self.waiting -= 1;
             if level.is_empty() {
                 self.levels.remove(&Reverse(from));
             }
@@ -97,5 +116,21 @@ mod tests {
         scheduler.reprioritize(id(0), 0, -1);
         let order: Vec<_> = std::iter::from_fn(|| scheduler.pop()).collect();
         assert_eq!(order, [2, 1, 0].map(id));
+    }
+
+    #[test]
+    fn those_that_wait_are_counted_whatever_happens_to_them() {
+        let mut scheduler = Scheduler::default();
+        for index in 0..6 {
+            scheduler.push(id(index), (index % 2) as i32);
+        }
+        scheduler.reprioritize(id(0), 0, 7);
+        assert_eq!(scheduler.waiting(), 6);
+        assert_eq!(scheduler.pop(), Some(id(0)));
+        scheduler.retain(|waiting| waiting != id(1) && waiting != id(3) && waiting != id(5));
+        assert_eq!(scheduler.waiting(), 2);
+        assert_eq!([scheduler.pop(), scheduler.pop(), scheduler.pop()], [Some(id(2)), Some(id(4)), None]);
+        assert_eq!(scheduler.waiting(), 0);
+        assert!(!scheduler.has_data());
     }
 }

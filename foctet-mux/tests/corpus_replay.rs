@@ -6,6 +6,8 @@
 mod mux_connection;
 #[path = "../../fuzz/bodies/mux_frame.rs"]
 mod mux_frame;
+#[path = "../../fuzz/bodies/mux_pair.rs"]
+mod mux_pair;
 #[path = "../../fuzz/bodies/replay.rs"]
 mod replay;
 
@@ -17,4 +19,9 @@ fn mux_frame() {
 #[test]
 fn mux_connection() {
     replay::corpus("mux_connection", mux_connection::run);
+}
+
+#[test]
+fn mux_pair() {
+    replay::corpus("mux_pair", mux_pair::run);
 }

@@ -5,7 +5,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use foctet_mux::{Config, Dir, Frame, Mux, Role, StreamId};
+use foctet_mux::{Config, Dir, Frame, MIN_SEND_BUFFER, Mux, Role, StreamId};
+
+/// How many unsent bytes all streams together may hold, beside a little for each.
+const SEND_WINDOW: u64 = 100_000;
 
 /// Takes the first byte.
 fn next(data: &mut &[u8]) -> Option<u8> {
@@ -128,6 +131,7 @@ pub(crate) fn run(mut data: &[u8]) {
     let config = Config::default()
         .receive_window(window * 2)
         .stream_receive_window(window)
+        .send_window(SEND_WINDOW)
         .max_streams_bidi(8)
         .max_streams_uni(8)
         .max_datagram_frame_size(if setup & 8 == 0 { 100 } else { 0 });
@@ -150,6 +154,8 @@ pub(crate) fn run(mut data: &[u8]) {
         machine.mux.handle_timeout(machine.now);
         let stats = machine.mux.stats(machine.now);
         assert!(stats.bytes_unread <= window * 2);
+        assert!(stats.bytes_unread <= stats.stream_bytes_received);
+        assert!(stats.bytes_unsent <= SEND_WINDOW + MIN_SEND_BUFFER * stats.streams);
         assert!(stats.streams <= 16 + machine.held.len() as u64 + 0x4000);
         if op & 1 == 0 {
             machine.send();

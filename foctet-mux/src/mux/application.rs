@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use super::Mux;
+use super::{GONE_KEPT, Mux};
 use crate::batch::RECORD_PAYLOAD;
 use crate::datagrams::longest_in;
 use crate::{
@@ -175,7 +175,17 @@ impl Mux {
     /// Asks the question whose answer means that a stream is delivered, once its end has been sent.
     pub(super) fn ask_for_delivery(&mut self, id: StreamId) {
         if self.streams.send_mut(id).is_some_and(|send| send.take_delivery_question()) {
+            self.forget_deliveries();
             self.deliveries.push_back((self.pings.ask(), id));
+        }
+    }
+
+    /// Drops questions for streams that are gone, once they are the most: a peer that never answers would have the
+    /// queue grow with every stream whose writer gave up waiting.
+    fn forget_deliveries(&mut self) {
+        if self.deliveries.len() > 2 * self.streams.len() + GONE_KEPT {
+            let streams = &self.streams;
+            self.deliveries.retain(|(_, id)| streams.get(*id).is_some());
         }
     }
 

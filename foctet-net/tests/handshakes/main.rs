@@ -12,6 +12,7 @@
 )]
 
 mod certificates;
+mod datagrams;
 #[allow(dead_code, reason = "the unit tests of the certificate profile use the rest")]
 mod forge;
 mod hostile;
