@@ -206,7 +206,7 @@ impl LimitsConfig {
         least("limits.connections_per_address", self.connections_per_address as u64, 1)?;
         least("limits.queue_packets", self.queue_packets as u64, 1)?;
         least("limits.memory", self.memory, MEMORY_PER_LEG)?;
-        // One packet of the largest kind has to fit.
+        // A packet that every path of QUIC carries has to fit; a longer one than the burst never passes.
         least("limits.bytes_burst", self.bytes_burst, 1500)?;
         least("limits.packets_burst", self.packets_burst, 1)
     }
