@@ -3,6 +3,7 @@
 mod fake;
 mod hidden;
 mod proxy;
+mod sizes;
 mod spliced;
 
 use std::time::Duration;
