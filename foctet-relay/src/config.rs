@@ -99,7 +99,7 @@ impl Default for LimitsConfig {
         Self {
             connections: 16_384,
             connections_per_address: 1024,
-            memory: 2 << 30,
+            memory: 5 << 30,
             // A gigabit: what one machine's link carries, and nobody is slowed down by a relay that is idle.
             bytes_per_second: 125_000_000,
             bytes_burst: 32 << 20,
@@ -194,8 +194,8 @@ impl AccessConfig {
     }
 }
 
-/// Bytes that are set aside for one leg: its queue of packets, 100 KiB with the default, and the connection itself.
-const MEMORY_PER_LEG: u64 = 128 * 1024;
+/// Bytes that are set aside for one leg: its queue of packets, 256 KiB with the default, and the connection itself.
+const MEMORY_PER_LEG: u64 = 288 * 1024;
 
 impl LimitsConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
