@@ -9,8 +9,8 @@ pub(crate) const MAX_STREAMS: u32 = 4096;
 /// Bytes that a peer may send on one stream over TCP beyond what was read from it: 1 Gbit/s at 64 ms.
 pub(crate) const STREAM_RECEIVE_WINDOW: u32 = 8 * 1024 * 1024;
 
-/// The same over QUIC: less, because noq gives a connection up whose stream has more than 1,024 gaps, and packets lost
-/// in a burst must not get there. Every other full packet of this window missing makes some 900.
+/// The same over QUIC: less, because noq gives a connection up on whose stream more than 2,048 full packets wait, be it behind
+/// one that was lost or for their reader (`docs/decisions/0001`).
 pub(crate) const QUIC_STREAM_RECEIVE_WINDOW: u32 = 2 * 1024 * 1024;
 
 /// Bytes that a peer may send on all streams beyond what was read: two streams whose readers have stopped leave as

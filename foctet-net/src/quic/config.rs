@@ -27,6 +27,9 @@ const MAX_UDP_PAYLOAD: u16 = 8972;
 /// interface does not carry never leave the machine, and none of these losses counts as congestion.
 const LARGEST_MTU: u16 = 8952;
 
+/// When a path that is in use is asked for a larger size again: a relayed one may have got better legs.
+const LOOK_AGAIN: Duration = Duration::from_secs(120);
+
 /// How long a path whose packets have vanished, such as one through a relay whose leg has changed, carries small ones only before larger
 /// ones are tried again.
 const AFTER_BLACK_HOLE: Duration = Duration::from_secs(10);
@@ -64,7 +67,7 @@ impl QuicConfig {
     ) -> Self {
         let mut transport = noq::TransportConfig::default();
         let mut mtu = noq::MtuDiscoveryConfig::default();
-        mtu.upper_bound(LARGEST_MTU).black_hole_cooldown(AFTER_BLACK_HOLE);
+        mtu.upper_bound(LARGEST_MTU).interval(LOOK_AGAIN).black_hole_cooldown(AFTER_BLACK_HOLE);
         transport
             .congestion_controller_factory(Arc::new(Restarting::new(INITIAL_WINDOW)))
             .max_concurrent_bidi_streams(bounds.streams.saturating_add(OWN_STREAMS).into())
