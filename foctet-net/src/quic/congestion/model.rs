@@ -69,8 +69,9 @@ pub(super) struct Model {
     bandwidth: RecentMax,
     shortest: Option<Shortest>,
     round: Round,
-    /// The shortest round trip of the last round.
+    /// The shortest round trip of the last round, and how many bytes a second it delivered.
     rtt: Duration,
+    rate: f64,
     heap: Heap,
     /// What losses leave of the window, until the next probe.
     cap: u64,
@@ -154,6 +155,7 @@ impl Model {
             shortest: None,
             round: Round::begin(now, 0),
             rtt: Duration::ZERO,
+            rate: 0.0,
             heap: Heap { began: now, acked: 0, size: RecentMax::default() },
             cap: u64::MAX,
             cruise: LEAST_CRUISE,
@@ -223,7 +225,9 @@ impl Model {
         if let Some(Delivered { rate, limited, .. }) = delivered {
             self.round.limited |= limited;
             self.round.rate = self.round.rate.max(rate);
-            if !limited || rate > self.bandwidth.get() {
+            // Later it is whole rounds that count: a machine that is busy reads acknowledgements in heaps, which look like bandwidth.
+            let searching = matches!(self.phase, Phase::Startup { .. });
+            if searching && !limited || rate > self.bandwidth.get() && self.round.limited {
                 self.bandwidth.add(rate);
             }
         }
@@ -252,8 +256,10 @@ impl Model {
     fn next_round(&mut self, now: Instant) {
         let ended = std::mem::replace(&mut self.round, Round::begin(now, self.deliveries.total()));
         self.rtt = ended.rtt.unwrap_or(self.rtt);
+        self.rate = ended.delivered as f64 / now.saturating_duration_since(ended.began).as_secs_f64();
         if !ended.limited {
             self.bandwidth.next_round();
+            self.bandwidth.add(self.rate);
         }
         self.heap.size.next_round();
         if self.shortest_is_old(now) {
@@ -280,8 +286,7 @@ impl Model {
             // What is lost in the first round was sent before it.
             Phase::Cruise { rounds: 1.. } if lossy => {
                 // The bandwidth was overestimated, as when acknowledgements come in heaps, or others want their share.
-                let passed = now.saturating_duration_since(ended.began).as_secs_f64();
-                self.back_off(ended.delivered as f64 / passed);
+                self.back_off(self.rate);
                 Phase::Cruise { rounds: 0 }
             }
             Phase::Cruise { rounds } if rounds + 1 < self.cruise => Phase::Cruise { rounds: rounds + 1 },
@@ -296,9 +301,9 @@ impl Model {
                 self.cruise = self.cruise.saturating_mul(2).min(MOST_CRUISE);
                 Phase::Down { rounds: 2 }
             }
-            Phase::Up { before } if ended.rate >= before * UP_GROWTH => {
+            Phase::Up { before } if self.rate >= before * UP_GROWTH => {
                 self.cruise = LEAST_CRUISE;
-                Phase::Up { before: ended.rate }
+                Phase::Up { before: self.rate }
             }
             Phase::Up { .. } => {
                 self.cruise = LEAST_CRUISE;
@@ -352,7 +357,7 @@ impl Model {
 
     /// The same, but where others keep a queue, as much as keeps our share of it.
     fn standing(&self, gain: f64) -> u64 {
-        let share = self.bandwidth.get() * self.rtt.as_secs_f64() * gain / CRUISE_GAIN;
+        let share = self.rate * self.rtt.as_secs_f64() * gain / CRUISE_GAIN;
         (share as u64).clamp(self.product(gain), self.product(gain.max(MOST_GAIN)))
     }
 
