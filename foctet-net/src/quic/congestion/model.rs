@@ -11,7 +11,7 @@ const LEAST_ROUND: Duration = Duration::from_millis(10);
 
 /// How much of the bandwidth-delay product may be in flight: to find the bandwidth, to see whether there is more, between such
 /// probes, and to get rid of a queue. More than 1 between probes, or every delay in sending would cost rate.
-const STARTUP_GAIN: f64 = 2.5;
+const STARTUP_GAIN: f64 = 2.0;
 const UP_GAIN: f64 = 1.25;
 const CRUISE_GAIN: f64 = 1.15;
 const DOWN_GAIN: f64 = 0.9;
@@ -31,9 +31,9 @@ const STARTUP_GROWTH: f64 = 1.25;
 const STARTUP_PATIENCE: u32 = 3;
 const UP_GROWTH: f64 = 1.1;
 
-/// A round trip longer by this factor and this time means that a queue stands.
-const QUEUE_FACTOR: f64 = 1.25;
-const QUEUE_TIME: Duration = Duration::from_millis(2);
+/// A round trip longer by an eighth, within these bounds, means that a queue stands.
+const QUEUE_LEAST: Duration = Duration::from_millis(2);
+const QUEUE_MOST: Duration = Duration::from_millis(16);
 
 /// Rounds between probes for more bandwidth. A probe that costs losses doubles them, up to the most.
 const LEAST_CRUISE: u32 = 6;
@@ -72,6 +72,8 @@ pub(super) struct Model {
     /// The shortest round trip of the last round, and how many bytes a second it delivered.
     rtt: Duration,
     rate: f64,
+    /// The round trip of the packet acknowledged last.
+    latest: Duration,
     heap: Heap,
     /// What losses leave of the window, until the next probe.
     cap: u64,
@@ -156,6 +158,7 @@ impl Model {
             round: Round::begin(now, 0),
             rtt: Duration::ZERO,
             rate: 0.0,
+            latest: Duration::ZERO,
             heap: Heap { began: now, acked: 0, size: RecentMax::default() },
             cap: u64::MAX,
             cruise: LEAST_CRUISE,
@@ -193,6 +196,7 @@ impl Model {
         self.deliveries.acked(now, sent, bytes, number);
         self.acked = self.acked.saturating_add(bytes);
         let rtt = now.saturating_duration_since(sent);
+        self.latest = rtt;
         self.round.rtt = Some(self.round.rtt.map_or(rtt, |shortest| shortest.min(rtt)));
         if let Phase::Empty { rtt: seen, .. } = &mut self.phase {
             *seen = Some(seen.map_or(rtt, |shortest| shortest.min(rtt)));
@@ -277,7 +281,7 @@ impl Model {
             Phase::Startup { best, .. } if ended.rate >= best * STARTUP_GROWTH => {
                 Phase::Startup { best: ended.rate, rounds: 0 }
             }
-            Phase::Startup { rounds, .. } if rounds + 1 >= STARTUP_PATIENCE || self.has_queue() => {
+            Phase::Startup { rounds, .. } if rounds + 1 >= STARTUP_PATIENCE || self.has_queue(self.rtt) => {
                 Phase::Down { rounds: 3 }
             }
             Phase::Startup { best, rounds } => Phase::Startup { best, rounds: rounds + 1 },
@@ -339,7 +343,9 @@ impl Model {
             Phase::Startup { .. } => {
                 // Until the bandwidth is known, what it seems to be bounds only what the window grows to.
                 let most = self.product(STARTUP_GAIN).saturating_add(heap);
-                self.window = self.window.max(grown.min(most));
+                if !self.has_queue(self.latest) {
+                    self.window = self.window.max(grown.min(most));
+                }
                 return;
             }
             Phase::Down { .. } => self.product(DOWN_GAIN),
@@ -361,9 +367,10 @@ impl Model {
         (share as u64).clamp(self.product(gain), self.product(gain.max(MOST_GAIN)))
     }
 
-    fn has_queue(&self) -> bool {
+    /// Whether a round trip that long has waited somewhere.
+    fn has_queue(&self, rtt: Duration) -> bool {
         let shortest = self.shortest_rtt();
-        self.rtt > shortest.mul_f64(QUEUE_FACTOR) && self.rtt > shortest + QUEUE_TIME
+        rtt > shortest + (shortest / 8).clamp(QUEUE_LEAST, QUEUE_MOST)
     }
 
     fn shortest_rtt(&self) -> Duration {
