@@ -88,8 +88,8 @@ enum Phase {
     Down { rounds: u32 },
     /// The bandwidth is known.
     Cruise { rounds: u32 },
-    /// Whether there is more; the rate before.
-    Up { before: f64 },
+    /// Whether there is more; the rate before, and rounds since. What is sent in one round shows in the next.
+    Up { before: f64, rounds: u32 },
     /// The path is emptied, until then; the shortest round trip meanwhile.
     Empty { until: Instant, rtt: Option<Duration> },
 }
@@ -281,7 +281,9 @@ impl Model {
             Phase::Startup { best, .. } if ended.rate >= best * STARTUP_GROWTH => {
                 Phase::Startup { best: ended.rate, rounds: 0 }
             }
-            Phase::Startup { rounds, .. } if rounds + 1 >= STARTUP_PATIENCE || self.has_queue(self.rtt) => {
+            Phase::Startup { rounds, .. }
+                if rounds + 1 >= STARTUP_PATIENCE || rounds > 0 && self.has_queue(self.rtt) =>
+            {
                 Phase::Down { rounds: 3 }
             }
             Phase::Startup { best, rounds } => Phase::Startup { best, rounds: rounds + 1 },
@@ -297,7 +299,7 @@ impl Model {
             Phase::Cruise { rounds } if ended.limited => Phase::Cruise { rounds },
             Phase::Cruise { .. } => {
                 self.cap = u64::MAX;
-                Phase::Up { before: self.bandwidth.get() }
+                Phase::Up { before: self.bandwidth.get(), rounds: 0 }
             }
             Phase::Up { .. } if lossy => {
                 // The queue is a short one: none of it is used between probes.
@@ -305,9 +307,10 @@ impl Model {
                 self.cruise = self.cruise.saturating_mul(2).min(MOST_CRUISE);
                 Phase::Down { rounds: 2 }
             }
-            Phase::Up { before } if self.rate >= before * UP_GROWTH => {
+            Phase::Up { before, rounds: 0 } => Phase::Up { before, rounds: 1 },
+            Phase::Up { before, .. } if self.rate >= before * UP_GROWTH => {
                 self.cruise = LEAST_CRUISE;
-                Phase::Up { before: self.rate }
+                Phase::Up { before: self.rate, rounds: 1 }
             }
             Phase::Up { .. } => {
                 self.cruise = LEAST_CRUISE;
