@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// With an iperf3 on the same link.
     #[arg(long)]
     beside: bool,
+    /// The congestion control of iperf3, by the kernel's name for it [default: the kernel's own choice].
+    #[arg(long)]
+    congestion: Option<String>,
     /// Prints each second's rate.
     #[arg(long)]
     trace: bool,
@@ -100,7 +103,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         options.streams,
         options.rounds,
         crate::iperf::version(),
-        crate::iperf::congestion_control()
+        options.congestion.clone().unwrap_or_else(crate::iperf::congestion_control)
     );
     table.print(options.rate as f64 * 1e6);
     Ok(())
@@ -120,10 +123,12 @@ fn once(options: &Options, rtt: f64, loss: f64, kind: Kind) -> anyhow::Result<Me
     let from = bed.public_host("from", &Uplink::default().link(shape))?;
     let to = bed.public_host("to", &Uplink::default())?;
     if kind == Kind::Iperf {
-        return Iperf::measure(&from, &to, options.warm_up, options.seconds);
+        let congestion = options.congestion.as_deref();
+        return Iperf::measure(&from, &to, congestion, options.warm_up, options.seconds);
     }
     let all = options.warm_up + options.seconds;
-    let mut beside = options.beside.then(|| Iperf::start(&from, &to, all + 2)).transpose()?;
+    let congestion = options.congestion.as_deref();
+    let mut beside = options.beside.then(|| Iperf::start(&from, &to, congestion, all + 2)).transpose()?;
     let mut measured = connection(options, &from, &to, kind)?;
     if let Some(beside) = &mut beside {
         measured.beside = Some(beside.rate(options.warm_up, all)?);

@@ -12,13 +12,18 @@ use crate::role::Role;
 
 /// A server and a client of iperf3, until this is dropped.
 pub(crate) struct Iperf {
-    _server: Role,
+    server: Role,
     client: Role,
 }
 
 impl Iperf {
     /// Starts both; the client sends for `seconds`.
-    pub(crate) fn start(from: &Node, to: &Node, seconds: u32) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        from: &Node,
+        to: &Node,
+        congestion: Option<&str>,
+        seconds: u32,
+    ) -> anyhow::Result<Self> {
         let mut server = to.command("iperf3");
         server.args(["-s", "--one-off"]);
         let server = Role::start(server)?;
@@ -36,8 +41,11 @@ impl Iperf {
             "-c",
             &to.ipv4_text(),
         ]);
+        if let Some(congestion) = congestion {
+            client.args(["-C", congestion]);
+        }
         client.stderr(Stdio::inherit());
-        Ok(Self { _server: server, client: Role::start(client)? })
+        Ok(Self { server, client: Role::start(client)? })
     }
 
     /// Mean bits a second of the seconds from `warm_up` to `until`, as the sender counts them.
@@ -58,8 +66,14 @@ impl Iperf {
     }
 
     /// As the other contestants are measured.
-    pub(crate) fn measure(from: &Node, to: &Node, warm_up: u32, seconds: u32) -> anyhow::Result<Measured> {
-        let mut running = Self::start(from, to, warm_up + seconds + 1)?;
+    pub(crate) fn measure(
+        from: &Node,
+        to: &Node,
+        congestion: Option<&str>,
+        warm_up: u32,
+        seconds: u32,
+    ) -> anyhow::Result<Measured> {
+        let mut running = Self::start(from, to, congestion, warm_up + seconds + 1)?;
         running.rate(warm_up, warm_up)?;
         let before = running.cpu()?;
         let rate = running.rate(0, seconds)?;
@@ -67,7 +81,7 @@ impl Iperf {
     }
 
     fn cpu(&self) -> anyhow::Result<f64> {
-        Ok(self._server.cpu()? + self.client.cpu()?)
+        Ok(self.server.cpu()? + self.client.cpu()?)
     }
 }
 
