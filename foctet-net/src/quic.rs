@@ -6,6 +6,7 @@ mod congestion;
 mod convert;
 mod dial;
 mod paths;
+mod send_room;
 mod socket;
 
 pub(crate) use accept::accept;

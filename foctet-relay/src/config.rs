@@ -99,7 +99,7 @@ impl Default for LimitsConfig {
         Self {
             connections: 16_384,
             connections_per_address: 1024,
-            memory: 2 << 30,
+            memory: 5 << 30,
             // A gigabit: what one machine's link carries, and nobody is slowed down by a relay that is idle.
             bytes_per_second: 125_000_000,
             bytes_burst: 32 << 20,
@@ -194,8 +194,8 @@ impl AccessConfig {
     }
 }
 
-/// Bytes that are set aside for one leg: its queue of packets, 100 KiB with the default, and the connection itself.
-const MEMORY_PER_LEG: u64 = 128 * 1024;
+/// Bytes that are set aside for one leg: its queue of packets, 256 KiB with the default, and the connection itself.
+const MEMORY_PER_LEG: u64 = 288 * 1024;
 
 impl LimitsConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -206,7 +206,7 @@ impl LimitsConfig {
         least("limits.connections_per_address", self.connections_per_address as u64, 1)?;
         least("limits.queue_packets", self.queue_packets as u64, 1)?;
         least("limits.memory", self.memory, MEMORY_PER_LEG)?;
-        // One packet of the largest kind has to fit.
+        // A packet that every path of QUIC carries has to fit; a longer one than the burst never passes.
         least("limits.bytes_burst", self.bytes_burst, 1500)?;
         least("limits.packets_burst", self.packets_burst, 1)
     }

@@ -22,8 +22,13 @@ pub use halves::{MAX_HALVES, REJOIN_WITHIN, Rejoin, split};
 
 use crate::node_id::{NODE_ID_LEN, NodeId};
 
-/// Bytes of the longest packet that a leg carries: what fits an Ethernet frame over IPv4. QUIC packets are no longer.
-pub const MAX_PACKET: usize = 1472;
+/// Bytes of the longest packet that a leg carries: what fits a jumbo frame of Ethernet (9,000 bytes) over IPv6, which is also
+/// the longest that a node sends directly. A leg over TCP has room for it in one record.
+pub const MAX_PACKET: usize = 8952;
+
+/// Bytes of the longest packet that travels in two halves where it does not fit whole: what every path of QUIC carries
+/// (RFC 9000, section 14.1). For longer ones, QUIC finds out that they do not pass.
+pub const MAX_SPLIT: usize = 1200;
 
 /// Bytes before the payload at most: first, id, channel and node.
 pub const MAX_PACKET_HEADER: usize = 1 + 2 + 2 + NODE_ID_LEN;
@@ -63,8 +68,8 @@ pub enum PacketError {
     /// It is cut short, or has bits that this version does not know.
     #[error("malformed packet")]
     Malformed,
-    /// It is longer than any packet.
-    #[error("a packet is longer than {MAX_PACKET} bytes")]
+    /// It is longer than any packet, or half of one.
+    #[error("a packet is longer than {MAX_PACKET} bytes, or half of one longer than {MAX_SPLIT}")]
     TooLong,
     /// Its channel was never bound.
     #[error("channel {0} is not bound")]
@@ -160,9 +165,12 @@ pub fn read(datagram: &[u8]) -> Result<Datagram<'_>, PacketError> {
         })
     })();
     let parts = parts.ok_or(PacketError::Malformed)?;
-    let (Datagram::Whole(_, payload) | Datagram::First(_, _, payload) | Datagram::Second(_, payload)) = parts;
+    let (payload, max) = match parts {
+        Datagram::Whole(_, payload) => (payload, MAX_PACKET),
+        Datagram::First(_, _, payload) | Datagram::Second(_, payload) => (payload, MAX_SPLIT),
+    };
     if payload.is_empty() {
         return Err(PacketError::Malformed);
     }
-    if payload.len() > MAX_PACKET { Err(PacketError::TooLong) } else { Ok(parts) }
+    if payload.len() > max { Err(PacketError::TooLong) } else { Ok(parts) }
 }

@@ -101,6 +101,13 @@ impl Carrier {
         }
     }
 
+    /// So many bytes are about to be written on a stream. Over TCP the multiplexer knows by itself.
+    pub(crate) fn make_room(&self, bytes: usize) {
+        if let Self::Quic { connection } = self {
+            connection.make_room(bytes);
+        }
+    }
+
     pub(crate) fn allow_direct(&self) {
         if let Self::Quic { connection, .. } = self {
             connection.allow_direct();

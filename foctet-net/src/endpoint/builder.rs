@@ -199,7 +199,8 @@ impl Builder {
         let config = QuicConfig::new(self.max_idle_timeout, &self.limits, self.report_addresses, direct);
         let tell_relays_late = self.direct == DirectPolicy::Manual;
         let paths = |endpoint, sockets| {
-            PathsShared::new(endpoint, sockets, direct, tell_relays_late, self.max_idle_timeout)
+            let room = self.limits.quic_send_window;
+            PathsShared::new(endpoint, sockets, direct, tell_relays_late, self.max_idle_timeout, room)
         };
         let over_udp = self.relay_transports.contains(Transport::Quic);
         let quic = open_quic(&mut bound, config, self.relay_only, paths)?;

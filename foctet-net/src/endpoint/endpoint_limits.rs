@@ -10,6 +10,7 @@ pub struct EndpointLimits {
     pub(crate) receive_window: u32,
     pub(crate) initial_windows: Option<(u32, u32)>,
     pub(crate) send_window: u64,
+    pub(crate) quic_send_window: u64,
     pub(crate) datagram_buffer: usize,
     pub(crate) streams: u32,
 }
@@ -23,6 +24,7 @@ impl Default for EndpointLimits {
             receive_window: limits::RECEIVE_WINDOW,
             initial_windows: None,
             send_window: limits::SEND_WINDOW,
+            quic_send_window: limits::QUIC_SEND_WINDOW,
             datagram_buffer: limits::DATAGRAM_BUFFER,
             streams: limits::MAX_STREAMS,
         }
@@ -54,10 +56,11 @@ impl EndpointLimits {
         self
     }
 
-    /// Bytes written and not yet delivered (QUIC) or sent (TCP), on all streams of a connection. By default 8 MiB.
+    /// Bytes written and not yet delivered (QUIC) or sent (TCP), on all streams of a connection, at most. By default 8 MiB over
+    /// TCP; over QUIC between 2 and 32 MiB, as the path needs it.
     #[must_use]
     pub fn send_window(mut self, bytes: u64) -> Self {
-        self.send_window = bytes;
+        (self.send_window, self.quic_send_window) = (bytes, bytes);
         self
     }
 

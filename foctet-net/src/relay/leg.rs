@@ -26,10 +26,6 @@ const PIECE: usize = 4096;
 /// Bytes that a datagram costs in a queue beside its own.
 const PER_DATAGRAM: usize = 64;
 
-/// Bytes of the longest packet that travels in two halves where it does not fit whole: what every path of QUIC carries
-/// (RFC 9000, section 14.1).
-const MUST_PASS: usize = 1200;
-
 /// How often to look whether a leg has sent what it had.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
@@ -68,10 +64,6 @@ impl Sending {
         }
         self.next_half = self.next_half.wrapping_add(1);
         let address = self.channels.address(peer);
-        // A path of this size would cost two datagrams for each packet, of two sizes: QUIC looks for a smaller one.
-        if packet.len() > MUST_PASS && address.header_len() + packet.len() > max {
-            return false;
-        }
         let Some((first, second)) = split(&address, packet, self.next_half, max) else { return false };
         // The newest is dropped, not the oldest: half a packet would be worse than none.
         let needed =

@@ -10,6 +10,9 @@ use crate::connection::{Connection, MAX_CODE};
 use crate::error::{ClosedStream, ConnectionError, WriteError};
 use crate::stream::StreamId;
 
+/// Bytes of a chunk that are written at once over QUIC: between pieces the room for what is not acknowledged yet can grow.
+const PIECE: usize = 256 * 1024;
+
 /// The sending half of a stream.
 ///
 /// Dropped without [`finish`](Self::finish) or [`reset`](Self::reset), the stream is finished: what was
@@ -59,7 +62,10 @@ impl SendStream {
     pub async fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
         self.check_open()?;
         match &mut self.carrier {
-            SendCarrier::Quic(stream) => Ok(stream.write(data).await?),
+            SendCarrier::Quic(stream) => {
+                self.connection.inner.carrier.make_room(data.len());
+                Ok(stream.write(data).await?)
+            }
             SendCarrier::Tcp(stream) => Ok(stream.write(data).await?),
         }
     }
@@ -90,10 +96,17 @@ impl SendStream {
     /// # Cancel safety
     ///
     /// Not cancel safe: dropped before it resolves, it may have written a part of `data`.
-    pub async fn write_chunk(&mut self, data: Bytes) -> Result<(), WriteError> {
+    pub async fn write_chunk(&mut self, mut data: Bytes) -> Result<(), WriteError> {
         self.check_open()?;
         match &mut self.carrier {
-            SendCarrier::Quic(stream) => Ok(stream.write_chunk(data).await?),
+            SendCarrier::Quic(stream) => {
+                while !data.is_empty() {
+                    let piece = data.split_to(data.len().min(PIECE));
+                    self.connection.inner.carrier.make_room(piece.len());
+                    stream.write_chunk(piece).await?;
+                }
+                Ok(())
+            }
             SendCarrier::Tcp(stream) => Ok(stream.write_chunk(data).await?),
         }
     }
@@ -235,8 +248,10 @@ impl AsyncWrite for SendStream {
         if let Err(error) = self.check_open() {
             return Poll::Ready(Err(error.into()));
         }
-        match &mut self.carrier {
+        let this = &mut *self;
+        match &mut this.carrier {
             SendCarrier::Quic(stream) => {
+                this.connection.inner.carrier.make_room(data.len());
                 Pin::new(stream).poll_write(cx, data).map_err(|error| WriteError::from(error).into())
             }
             SendCarrier::Tcp(stream) => AsyncWrite::poll_write(Pin::new(stream), cx, data).map_err(typed),

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Address, Datagram, FIRST_HALF, MAX_PACKET, SECOND_HALF, write};
+use super::{Address, Datagram, FIRST_HALF, MAX_SPLIT, SECOND_HALF, write};
 
 /// Halves that wait for the other one at most, on one leg: two for each of a few packets in flight at once. More means
 /// that halves get lost, and then the oldest is the least likely to be completed.
@@ -11,12 +11,15 @@ pub const MAX_HALVES: usize = 16;
 pub const REJOIN_WITHIN: Duration = Duration::from_millis(100);
 
 /// The one or two datagrams of a packet, none longer than `max` bytes; `id` tells the halves of successive packets apart.
-/// `None` if it does not fit two either.
+/// `None` if it does not fit two either, or is longer than what is split.
 pub fn split(address: &Address, payload: &[u8], id: u16, max: usize) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     let mut first = Vec::new();
     if address.header_len() + payload.len() <= max {
         write(address, payload, &mut first);
         return Some((first, None));
+    }
+    if payload.len() > MAX_SPLIT {
+        return None;
     }
     let room = max.checked_sub(address.header_len() + 2)?;
     let (front, back) = payload.split_at_checked(room).filter(|(front, _)| !front.is_empty())?;
@@ -73,7 +76,7 @@ impl Rejoin {
             _ => return None,
         };
         let whole = [front, back].concat();
-        (whole.len() <= MAX_PACKET).then_some((address, whole))
+        (whole.len() <= MAX_SPLIT).then_some((address, whole))
     }
 }
 
@@ -117,6 +120,7 @@ mod tests {
         }
         assert_eq!(split(&addresses()[1], &payload, 0, 600), None, "not even in two");
         assert_eq!(split(&addresses()[1], &payload, 0, 10), None);
+        assert_eq!(split(&addresses()[0], &[0; MAX_SPLIT + 1], 0, 1150), None, "QUIC finds a size that fits");
     }
 
     #[test]
@@ -142,7 +146,7 @@ mod tests {
         let [address, ..] = addresses();
         assert_eq!(rejoin.push(now, Datagram::First(1, address, b"a")), None);
         assert_eq!(rejoin.push(now, Datagram::First(1, address, b"b")), None);
-        assert_eq!(rejoin.push(now, Datagram::Second(1, &[0; MAX_PACKET])), None);
+        assert_eq!(rejoin.push(now, Datagram::Second(1, &[0; MAX_SPLIT])), None);
     }
 
     proptest::proptest! {

@@ -43,6 +43,8 @@ pub(crate) struct PathsShared {
     pub(crate) endpoint: noq::Endpoint,
     pub(super) keep_alive_direct: Duration,
     pub(super) keep_alive_relayed: Duration,
+    /// Bytes of one connection that may be written and not yet acknowledged.
+    pub(super) send_window: u64,
     resets: Mutex<Resets>,
 }
 
@@ -63,6 +65,7 @@ impl PathsShared {
         policy: DirectPolicy,
         tell_relays_late: bool,
         max_idle_timeout: Duration,
+        send_window: u64,
     ) -> Self {
         Self {
             policy,
@@ -76,6 +79,7 @@ impl PathsShared {
             endpoint,
             keep_alive_direct: limits::keep_direct_path_alive(max_idle_timeout),
             keep_alive_relayed: limits::keep_alive(max_idle_timeout),
+            send_window,
             resets: Mutex::default(),
         }
     }

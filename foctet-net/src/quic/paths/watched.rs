@@ -13,6 +13,7 @@ use super::follower::Follower;
 use super::shared::PathsShared;
 use super::teller::tell;
 use crate::path::{DirectPolicy, PathEvent, PathInfo, PathKind, Transport, WhyNotDirect};
+use crate::quic::send_room::SendRoom;
 use crate::quic::socket::{Disclosed, Sockets};
 use crate::relay::{Joined, Relays};
 
@@ -33,6 +34,7 @@ pub(crate) struct Watched {
     /// Held once the peer may learn our addresses.
     disclosed: OnceLock<Disclosed>,
     shared: Arc<PathsShared>,
+    room: SendRoom,
     /// Whether the peer may know by which relays this node is reached.
     may_know_relays: watch::Sender<bool>,
     /// By which relays the peer is reached.
@@ -104,6 +106,7 @@ impl Watched {
             first,
             disclosed: OnceLock::new(),
             shared: Arc::clone(shared),
+            room: SendRoom::new(shared.send_window),
             may_know_relays: watch::Sender::new(false),
             listed,
             driver,
@@ -153,6 +156,20 @@ impl Watched {
             // Before the driver acts on it.
             self.disclosed.get_or_init(|| Disclosed::to_peer(&self.table.sockets, self.first));
             self.allowed.send_replace(true);
+        }
+    }
+
+    /// So many bytes are about to be written: sees to it that there is room for what the paths carry.
+    pub(crate) fn make_room(&self, bytes: usize) {
+        if !self.room.is_due(bytes) {
+            return;
+        }
+        // The first path has the number 0, also where paths are not watched.
+        let ids: Vec<_> = self.table.lock().open.iter().map(|open| open.id).chain([0]).collect();
+        let window = |id: u32| self.connection.path_stats(id.into()).map_or(0, |stats| stats.cwnd);
+        let window = ids.into_iter().map(window).max();
+        if let Some(room) = self.room.fitting(window.unwrap_or(0)) {
+            self.connection.set_send_window(room);
         }
     }
 

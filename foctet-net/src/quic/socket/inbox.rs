@@ -11,6 +11,13 @@ use noq::udp::RecvMeta;
 /// Gbit/s. Beyond it the newest are dropped, as by a socket.
 const MAX_WAITING: usize = 1024;
 
+/// Bytes of them, which counts where packets are as long as a leg over TCP lets them be: as many as 1,024 that fit an Ethernet frame.
+const MAX_WAITING_BYTES: usize = 1_536 * 1024;
+
+/// Bytes that share a buffer at most: as many as the kernel would put together. noq's buffers have room for more, and
+/// memory that is never touched is never taken.
+const MAX_SHARED: usize = 65_536;
+
 /// Packets that came through relays, on their way to noq.
 #[derive(Default)]
 pub(super) struct Inbox {
@@ -20,7 +27,17 @@ pub(super) struct Inbox {
 #[derive(Default)]
 struct State {
     packets: VecDeque<(SocketAddr, Bytes)>,
+    /// Bytes of all of them.
+    bytes: usize,
     waker: Option<Waker>,
+}
+
+impl State {
+    fn pop(&mut self) -> Option<(SocketAddr, Bytes)> {
+        let next = self.packets.pop_front();
+        self.bytes -= next.as_ref().map_or(0, |(_, packet)| packet.len());
+        next
+    }
 }
 
 impl Inbox {
@@ -28,9 +45,10 @@ impl Inbox {
     pub(super) fn push(&self, from: SocketAddr, packet: Bytes) {
         let waker = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.packets.len() >= MAX_WAITING {
+            if state.packets.len() >= MAX_WAITING || state.bytes + packet.len() > MAX_WAITING_BYTES {
                 return;
             }
+            state.bytes += packet.len();
             state.packets.push_back((from, packet));
             state.waker.take()
         };
@@ -53,7 +71,7 @@ impl Inbox {
         }
         let mut filled = 0;
         for (buffer, meta) in buffers.iter_mut().zip(meta) {
-            let Some((from, first)) = state.packets.pop_front() else { break };
+            let Some((from, first)) = state.pop() else { break };
             let stride = first.len();
             let Some(place) = buffer.get_mut(..stride) else {
                 // Longer than anything that noq announced to take.
@@ -61,14 +79,14 @@ impl Inbox {
             };
             place.copy_from_slice(&first);
             let mut len = stride;
-            while let Some((_, next)) =
-                state.packets.front().filter(|(addr, next)| *addr == from && next.len() <= stride)
-                && let Some(place) = buffer.get_mut(len..len + next.len())
+            while let Some((_, next)) = state.packets.front().filter(|(addr, next)| {
+                *addr == from && next.len() <= stride && len + next.len() <= MAX_SHARED
+            }) && let Some(place) = buffer.get_mut(len..len + next.len())
             {
                 place.copy_from_slice(next);
                 len += next.len();
                 let ends = next.len() < stride;
-                state.packets.pop_front();
+                state.pop();
                 if ends {
                     break;
                 }
@@ -141,5 +159,11 @@ mod tests {
         assert_eq!(taken, MAX_WAITING);
         inbox.push(addr(1), Bytes::from_static(&[0; 101]));
         assert!(take(&inbox, 8, 100).is_empty());
+        for _ in 0..MAX_WAITING {
+            inbox.push(addr(1), Bytes::from_static(&[0; 8000]));
+        }
+        let taken = take(&inbox, 1024, 200_000);
+        assert_eq!(taken.iter().map(|(_, lengths)| lengths.len()).sum::<usize>(), MAX_WAITING_BYTES / 8000);
+        assert!(taken.iter().all(|(_, lengths)| lengths.len() * 8000 <= MAX_SHARED));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -27,12 +28,27 @@ pub(super) struct Fake {
     tasks: JoinSet<()>,
 }
 
-#[derive(Default)]
 pub(super) struct State {
+    /// Longer packets vanish.
+    pub(super) longest: AtomicUsize,
+    /// Bytes of the longest packet that passed.
+    pub(super) passed: AtomicUsize,
     token: Option<String>,
     /// Whom every spliced stream goes to, whoever was asked for: a relay that lies.
     pub(super) misleads_to: Mutex<Option<NodeId>>,
     legs: Mutex<HashMap<NodeId, FakeLeg>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            longest: AtomicUsize::new(usize::MAX),
+            passed: AtomicUsize::new(0),
+            token: None,
+            misleads_to: Mutex::default(),
+            legs: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -175,6 +191,10 @@ async fn forward(from: NodeId, leg: &FakeLeg, state: &State) -> Option<()> {
         let datagram = leg.connection.read_datagram().await.ok()?;
         let whole = rejoin.push(Instant::now().into_std(), packet::read(&datagram).unwrap());
         let Some((address, payload)) = whole else { continue };
+        if payload.len() > state.longest.load(Ordering::Relaxed) {
+            continue;
+        }
+        state.passed.fetch_max(payload.len(), Ordering::Relaxed);
         let (peer, bound) = incoming.resolve(address).unwrap();
         if let Some(channel) = bound {
             leg.control.send(Control::Bound { channel }).ok();
@@ -183,7 +203,7 @@ async fn forward(from: NodeId, leg: &FakeLeg, state: &State) -> Option<()> {
         id = id.wrapping_add(1);
         let address = to.channels.lock().unwrap().address(from);
         let max = to.connection.max_datagram_size().unwrap();
-        let (first, second) = split(&address, &payload, id, max).unwrap();
+        let Some((first, second)) = split(&address, &payload, id, max) else { continue };
         for half in [Some(first), second].into_iter().flatten() {
             to.connection.send_datagram(Bytes::from(half)).ok();
         }
