@@ -22,6 +22,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::timeout;
 
 pub(crate) use self::fault::Fault;
+use self::gap::GivenUp;
 use self::pull::{Pull, Pulled};
 pub use self::reconnect::{DEFAULT_RECONNECT_LIMIT, Reconnect};
 pub(crate) use self::verifier::Sink;
@@ -304,6 +305,7 @@ impl Incoming {
         let mut verifier = Some(verifier);
         let mut known = Known::Remembered;
         let mut accepted = false;
+        let mut given_up = GivenUp::default();
         loop {
             let mut result =
                 if accepted { Ok(()) } else { self.accept(&selection).await }.map(|()| Pulled::All);
@@ -313,12 +315,14 @@ impl Incoming {
             {
                 let (connection, control) = (&self.connection, &mut self.control);
                 let (stall_timeout, limit) = (self.stall_timeout, self.limit.as_ref());
-                let pull = Pull { connection, control, stall_timeout, limit, known };
+                let given_up = &given_up;
+                let pull = Pull { connection, control, stall_timeout, limit, known, given_up };
                 (verifier, result) = pull.run(resumed, events, watch.as_mut()).await;
             }
             let fault = match (result, verifier.take()) {
                 (Ok(Pulled::All), Some(verifier)) => return Ok(verifier),
                 (Ok(Pulled::Lost), Some(kept)) => {
+                    given_up.note(tokio::time::Instant::now());
                     verifier = Some(kept);
                     continue;
                 }
@@ -334,6 +338,7 @@ impl Incoming {
                         Ok(now_known) => {
                             known = now_known;
                             accepted = false;
+                            given_up = GivenUp::default();
                             continue;
                         }
                         Err(fault) => fault,

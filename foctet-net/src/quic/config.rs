@@ -95,7 +95,7 @@ impl QuicConfig {
         if report_addresses {
             // A relay is reached at its own address. What a client negotiates beyond that would cost the relay a watch over
             // paths for each.
-            transport.max_concurrent_multipath_paths(0);
+            transport.max_concurrent_multipath_paths(0).mtu_discovery_config(Some(usual_mtu()));
         } else if direct != DirectPolicy::Never {
             transport.max_remote_nat_traversal_addresses(MAX_CANDIDATES);
         }
@@ -110,6 +110,7 @@ impl QuicConfig {
             .send_observed_address_reports(false)
             .receive_observed_address_reports(true)
             .max_concurrent_multipath_paths(0)
+            .mtu_discovery_config(Some(usual_mtu()))
             .datagram_send_buffer_size(datagrams);
         Self { transport: Arc::new(transport) }
     }
@@ -147,6 +148,12 @@ impl QuicConfig {
             .initial_dst_cid_provider(Arc::new(move || initial));
         Ok(config)
     }
+}
+
+/// Looks for packets as large as Ethernet frames, and no larger: a leg mostly carries little, and buffers and probes for large ones
+/// cost a relay half as much again for each of thousands of them.
+fn usual_mtu() -> noq::MtuDiscoveryConfig {
+    noq::MtuDiscoveryConfig::default()
 }
 
 /// The TLS configuration lacks what QUIC needs; ours never does.

@@ -1,7 +1,10 @@
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use foctet_net::{Connection, PathEvent, PathEvents};
 use tokio::time::{Instant, sleep_until};
+
+use crate::sender::MAX_DATA_STREAMS;
 
 /// How long content may fail to come after another path took over, besides two round trips. More than the pauses that a
 /// sender makes that keeps to a [limit](crate::Limit): an eighth of a second.
@@ -10,18 +13,46 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// How long after that content may be found missing: the old path may have delivered some until then.
 const LASTS: Duration = Duration::from_secs(5);
 
+/// How long a sender may not know that a stream was given up: as long as it may be silent. What tells it may be lost like
+/// everything else.
+const UNKNOWN_FOR: Duration = Duration::from_secs(300);
+
+/// The streams of one connection that were given up. To the sender they may all be open still, so that only so many may be
+/// given up in some time.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    at: VecDeque<Instant>,
+}
+
+impl GivenUp {
+    /// One is given up now.
+    pub(super) fn note(&mut self, now: Instant) {
+        self.at.push_back(now);
+        while self.at.len() >= MAX_DATA_STREAMS {
+            self.at.pop_front();
+        }
+    }
+
+    /// When the next one may be.
+    fn next(&self) -> Option<Instant> {
+        // The one in use is open too.
+        self.at.front().filter(|_| self.at.len() + 1 >= MAX_DATA_STREAMS).map(|first| *first + UNKNOWN_FOR)
+    }
+}
+
 /// Finds out that content was lost together with the path that it was on. QUIC sends it again, but only once it has closed
 /// that path and waited for three of its probe timeouts (draft-ietf-quic-multipath, section 3.4), which are long where the
 /// last acknowledgement came late. Whoever asks for it anew has it a round trip later.
 pub(super) struct Gap {
     events: PathEvents,
     pause: Pause,
+    not_before: Option<Instant>,
 }
 
 impl Gap {
-    /// Looks at this connection's paths from now on.
-    pub(super) fn new(connection: &Connection) -> Self {
-        Self { events: connection.path_events(), pause: Pause::default() }
+    /// Looks at this connection's paths from now on. These streams were given up on it before.
+    pub(super) fn new(connection: &Connection, before: &GivenUp) -> Self {
+        Self { events: connection.path_events(), pause: Pause::default(), not_before: before.next() }
     }
 
     /// Content has come.
@@ -32,7 +63,8 @@ impl Gap {
     /// Until content ought to be asked for anew, if nothing is [heard](Self::heard). Cancel safe.
     pub(super) async fn found(&mut self) {
         loop {
-            let due = self.pause.due();
+            let due =
+                self.pause.due().map(|due| self.not_before.map_or(due, |not_before| due.max(not_before)));
             tokio::select! {
                 event = self.events.next() => match event {
                     Some(PathEvent::Selected { path, .. }) => self.pause.moved(Instant::now(), path.rtt),
@@ -84,6 +116,19 @@ mod tests {
     use super::*;
 
     const RTT: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn no_more_streams_are_given_up_than_the_sender_may_think_open() {
+        let start = Instant::now();
+        let mut given_up = GivenUp::default();
+        for n in 1..=20 {
+            assert_eq!(given_up.next().is_none(), n < MAX_DATA_STREAMS, "{n}");
+            let now = given_up.next().unwrap_or(start).max(start + Duration::from_secs(n as u64));
+            given_up.note(now);
+            let young = given_up.at.iter().filter(|at| now.duration_since(**at) < UNKNOWN_FOR).count();
+            assert!(young < MAX_DATA_STREAMS, "and one that is in use");
+        }
+    }
 
     #[test]
     fn without_a_change_of_paths_nothing_is_missed_however_long_it_takes() {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::fault::Fault;
-use super::gap::Gap;
+use super::gap::{Gap, GivenUp};
 use super::input::{Arrived, Batch, Input};
 use super::verifier::{Halt, Sink, Verifier};
 use super::wanted::{Known, wanted};
@@ -56,6 +56,8 @@ pub(super) struct Pull<'a> {
     pub(super) stall_timeout: Duration,
     pub(super) limit: Option<&'a Limit>,
     pub(super) known: Known,
+    /// The data streams before on this connection.
+    pub(super) given_up: &'a GivenUp,
 }
 
 impl Pull<'_> {
@@ -67,11 +69,11 @@ impl Pull<'_> {
         events: &(impl Fn(Event) + Send + Sync),
         mut watch: Pin<&mut impl Future<Output = Fault>>,
     ) -> (Option<Verifier<S>>, Result<Pulled, Fault>) {
-        let Self { connection, control, stall_timeout, limit, known } = self;
+        let Self { connection, control, stall_timeout, limit, known, given_up } = self;
         if verifier.selection.files() == 0 {
             return (Some(verifier), Ok(Pulled::All));
         }
-        let mut gap = Gap::new(connection);
+        let mut gap = Gap::new(connection, given_up);
         let (mut send, recv) = match open_stream(connection).await {
             Ok(streams) => streams,
             Err(error) => return (Some(verifier), Err(error.into())),
