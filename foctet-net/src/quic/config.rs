@@ -20,7 +20,7 @@ const MAX_CANDIDATES: u8 = foctet_core::path::MAX_CANDIDATES as u8;
 
 /// Largest UDP payload that is taken, in bytes: what fits a jumbo frame of Ethernet (9,000 bytes) over IPv4. It also sizes the
 /// receive buffers, of which memory is taken only where packets have been.
-const MAX_UDP_PAYLOAD: u16 = 8972;
+pub(super) const MAX_UDP_PAYLOAD: u16 = 8972;
 
 /// Largest UDP payload that is sent, in bytes: what fits such a frame over IPv6. noq finds out by halving what a path carries; where
 /// that is an Ethernet frame of 1,500, it takes four sizes that do not pass, each tried three times, to get to 1,441. Sizes that the

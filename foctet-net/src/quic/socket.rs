@@ -28,6 +28,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use noq::udp;
 use tokio::io::Interest;
 
+use super::config::MAX_UDP_PAYLOAD;
+
 pub(crate) use disclosure::Disclosed;
 use disclosure::Disclosure;
 use fan_out::FanOut;
@@ -35,6 +37,9 @@ use guard::Guard;
 pub(crate) use mapped::{Via, is_mapped};
 pub(crate) use receiver::Receiver;
 pub(crate) use relayed::{Legs, Relayed};
+
+/// Bytes that the kernel hands over at once at most: what an IP packet can hold.
+const MAX_COALESCED: usize = 65_535;
 
 /// The UDP sockets of an endpoint.
 pub(crate) struct Sockets {
@@ -135,8 +140,12 @@ impl Sockets {
         self.list().iter().map(|socket| socket.state.max_gso_segments()).min().unwrap_or(NonZeroUsize::MIN)
     }
 
+    /// By this many of the largest datagrams noq sizes its buffers. The kernel puts no more together than one IP packet holds, however
+    /// many segments that has; by their number noq would hold 18 MB, and clear it for every endpoint.
     fn max_receive_segments(&self) -> NonZeroUsize {
-        self.list().iter().map(|socket| socket.state.gro_segments()).max().unwrap_or(NonZeroUsize::MIN)
+        let kernel = self.list().iter().map(|socket| socket.state.gro_segments()).max();
+        let fit = MAX_COALESCED.div_ceil(usize::from(MAX_UDP_PAYLOAD));
+        kernel.unwrap_or(NonZeroUsize::MIN).min(NonZeroUsize::new(fit).unwrap_or(NonZeroUsize::MIN))
     }
 
     fn may_fragment(&self) -> bool {
