@@ -19,7 +19,7 @@ const OWN_STREAMS: u32 = 1;
 const MAX_CANDIDATES: u8 = foctet_core::path::MAX_CANDIDATES as u8;
 
 /// Largest UDP payload that is taken, in bytes: what fits a jumbo frame of Ethernet (9,000 bytes) over IPv4. It also sizes the
-/// receive buffers, of which memory is taken only where packets have been.
+/// receive buffers, together with how many of them the sockets say that they give at once.
 pub(super) const MAX_UDP_PAYLOAD: u16 = 8972;
 
 /// Largest UDP payload that is sent, in bytes: what fits such a frame over IPv6. noq finds out by halving what a path carries; where
@@ -150,8 +150,8 @@ impl QuicConfig {
     }
 }
 
-/// Looks for packets as large as Ethernet frames, and no larger: a leg mostly carries little, and buffers and probes for large ones
-/// cost a relay half as much again for each of thousands of them.
+/// Looks for packets as large as Ethernet frames, and no larger: over QUIC a leg mostly carries little, and looking for more
+/// costs a dozen packets for each of thousands of clients.
 fn usual_mtu() -> noq::MtuDiscoveryConfig {
     noq::MtuDiscoveryConfig::default()
 }

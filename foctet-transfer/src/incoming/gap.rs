@@ -4,7 +4,7 @@ use std::time::Duration;
 use foctet_net::{Connection, PathEvent, PathEvents};
 use tokio::time::{Instant, sleep_until};
 
-use crate::sender::MAX_DATA_STREAMS;
+use crate::sender::{DEFAULT_STALL_TIMEOUT, MAX_DATA_STREAMS};
 
 /// How long content may fail to come after another path took over, besides two round trips. More than the pauses that a
 /// sender makes that keeps to a [limit](crate::Limit): an eighth of a second.
@@ -13,9 +13,9 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// How long after that content may be found missing: the old path may have delivered some until then.
 const LASTS: Duration = Duration::from_secs(5);
 
-/// How long a sender may not know that a stream was given up: as long as it may be silent. What tells it may be lost like
-/// everything else.
-const UNKNOWN_FOR: Duration = Duration::from_secs(300);
+/// How long a sender may not know that a stream was given up, as what tells it may be lost like everything else: as long as
+/// nothing may come of either.
+const UNKNOWN_FOR: Duration = DEFAULT_STALL_TIMEOUT;
 
 /// The streams of one connection that were given up. To the sender they may all be open still, so that only so many may be
 /// given up in some time.
@@ -55,13 +55,10 @@ impl Gap {
         Self { events: connection.path_events(), pause: Pause::default(), not_before: before.next() }
     }
 
-    /// Content has come.
-    pub(super) fn heard(&mut self) {
-        self.pause.heard(Instant::now());
-    }
-
-    /// Until content ought to be asked for anew, if nothing is [heard](Self::heard). Cancel safe.
+    /// Until content ought to be asked for anew, if none comes from now on. To be called when there is none, and dropped when some
+    /// has come: what came, or was waiting, in between is none of its business.
     pub(super) async fn found(&mut self) {
+        self.pause.wait(Instant::now());
         loop {
             let due =
                 self.pause.due().map(|due| self.not_before.map_or(due, |not_before| due.max(not_before)));
@@ -99,7 +96,8 @@ impl Pause {
         self.moved = Some(Move { at: now, patience, due });
     }
 
-    fn heard(&mut self, now: Instant) {
+    /// Up to now nothing was missed.
+    fn wait(&mut self, now: Instant) {
         self.moved.take_if(|moved| now.saturating_duration_since(moved.at) >= LASTS);
         if let Some(moved) = &mut self.moved {
             moved.due = now + moved.patience;
@@ -133,7 +131,7 @@ mod tests {
     #[test]
     fn without_a_change_of_paths_nothing_is_missed_however_long_it_takes() {
         let mut pause = Pause::default();
-        pause.heard(Instant::now());
+        pause.wait(Instant::now());
         assert_eq!(pause.due(), None);
     }
 
@@ -143,10 +141,11 @@ mod tests {
         let mut pause = Pause::default();
         pause.moved(now, RTT);
         assert_eq!(pause.due(), Some(now + PATIENCE + 2 * RTT));
-        let heard = now + PATIENCE;
-        pause.heard(heard);
-        assert_eq!(pause.due(), Some(heard + PATIENCE + 2 * RTT));
-        pause.heard(now + LASTS);
+        // So much came meanwhile that nobody had to wait.
+        let later = now + Duration::from_secs(1);
+        pause.wait(later);
+        assert_eq!(pause.due(), Some(later + PATIENCE + 2 * RTT));
+        pause.wait(now + LASTS);
         assert_eq!(pause.due(), None, "whatever is late now has nothing to do with it");
     }
 

@@ -226,7 +226,6 @@ async fn take_answers(
                             return Err(Stop::Gap);
                         }
                     };
-                    gap.heard();
                     piece.map_err(|_| LinkError::Stalled)?
                 }
             };
